@@ -1,0 +1,1 @@
+"""Articles in, a tested and navigable book out."""

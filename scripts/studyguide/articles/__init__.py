@@ -1,0 +1,1 @@
+"""Readers: every kind of article becomes the same `Article`."""

@@ -1,0 +1,1 @@
+"""A book: chapters, curriculum, table of contents, frozen outputs, checks."""

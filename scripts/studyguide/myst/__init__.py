@@ -1,0 +1,1 @@
+"""The writer: an `Article` becomes MyST Markdown."""
