@@ -1,1 +1,23 @@
-"""What the book adds to Sphinx."""
+"""What the book adds to Sphinx: theme, frozen outputs, generated pages."""
+
+from pathlib import Path
+
+from sphinx.application import Sphinx
+from sphinx.config import Config
+
+from studyguide.site import frozen
+
+
+def find_bibliographies(app: Sphinx, config: Config) -> None:
+    """At `config-inited`: every part's references.bib belongs to the book, without a list to keep."""
+    folder = Path(app.srcdir)
+    config.bibtex_bibfiles = sorted(p.relative_to(folder).as_posix() for p in folder.glob("chapters/*/references.bib"))
+
+
+def setup(app: Sphinx) -> dict:
+    """Sphinx's entry point."""
+    # Jupyter Book's command hands over this option of an extension that the book does without.
+    app.add_config_value("comments_config", {}, "")
+    app.connect("config-inited", find_bibliographies, priority=100)
+    frozen.setup(app)
+    return {"version": "0.1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,53 @@
+"""Building a book: fresh table of contents, then Jupyter Book's own Sphinx call, on all cores."""
+
+import os
+import sys
+from pathlib import Path
+
+from studyguide.book import toc
+from studyguide.problem import ProblemError
+
+
+def build(book: Path, *, jobs: int | None = None, fresh: bool = False, quiet: bool = False) -> int:
+    """Build the HTML of the book below `_build/html`; every warning is an error.
+
+    `jobs`: processes that read and write, all cores if None. `fresh`: forget what earlier builds cached.
+    Returns 0 or Sphinx's status. Raises `ProblemError`.
+    """
+    config = book / "_config.yml"
+    if not config.exists():
+        raise ProblemError.at(config, 1, "no-book", "this folder holds no book; name one with --book or make one by converting")
+    toc.refresh(book)
+    from jupyter_book.sphinx import build_sphinx
+    from sphinx_external_toc.parsing import parse_toc_yaml
+
+    parse_toc_yaml(book / "_toc.yml")
+    output = book / "_build" / "html"
+    result = build_sphinx(
+        str(book),
+        str(output),
+        path_config=str(config),
+        noconfig=True,
+        confoverrides={"latex_individualpages": False, "external_toc_path": str(book / "_toc.yml")},
+        doctreedir=str(book / "_build" / ".doctrees"),
+        freshenv=fresh,
+        warningiserror=True,
+        keep_going=True,
+        quiet=quiet,
+        jobs=jobs or os.cpu_count() or 1,
+    )
+    return 1 if isinstance(result, BaseException) else int(result)
+
+
+def main_path(path: Path) -> str:
+    """How to call the page `path` to a person: relative to where they stand if it is below."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def report_problems(error: ProblemError) -> int:
+    """Print one line per problem on stderr; the exit status of a failed command."""
+    print(error, file=sys.stderr)
+    return 1

@@ -1,0 +1,89 @@
+"""What article text may not do: the allow-lists and the cleaning of addresses, languages, labels and TeX."""
+
+import re
+from functools import cache
+from urllib.parse import quote
+
+from pygments.lexers import LEXERS
+
+DIRECTIVES = frozenset(
+    "admonition attention caution danger error figure hint important list-table note seealso tip warning".split()
+)
+"""Directives that a reader may make: they show something and neither read files nor run anything."""
+
+ROLES = frozenset("gap kbd math sub sup doc ref eq".split())
+"""Roles that a reader may make."""
+
+EXTRA_LANGUAGES = ("mermaid", "plantuml")
+"""Languages that readers keep although Pygments does not know them; the site gives them the plain-text lexer."""
+
+_ALIASES = {
+    "golang": "go",
+    "hiveql": "sql",
+    "hql": "sql",
+    "jupyter": "python",
+    "node": "javascript",
+    "plain": "text",
+    "plaintext": "text",
+    "shellscript": "bash",
+    "txt": "text",
+    "vue": "html",
+}
+_SCHEME = re.compile(r"(?i)[a-z][a-z0-9+.-]*:")
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b\u2028\u2029\ufeff]")
+
+
+@cache
+def _languages() -> frozenset[str]:
+    return frozenset(alias for entry in LEXERS.values() for alias in entry[2]) | frozenset(EXTRA_LANGUAGES)
+
+
+def language(info: str) -> str:
+    """The name of a code block's language as Pygments knows it, or nothing.
+
+    `{include}` and other things that MyST would run are not languages.
+    """
+    match = re.match(r"\{?\s*\.?([\w+#.-]+)", info.strip())
+    if not match:
+        return ""
+    name = match[1].lower()
+    name = _ALIASES.get(name, name)
+    return name if name in _languages() else ""
+
+
+def address(url: str) -> str:
+    """`url` if it is an http(s) or mailto address or has no scheme at all, percent-encoded where needed; else nothing."""
+    url = _CONTROL.sub("", url).strip().replace("\n", "").replace("\t", "")
+    if url.startswith("//"):
+        url = "https:" + url
+    scheme = _SCHEME.match(url)
+    if scheme and scheme[0].lower() not in ("http:", "https:", "mailto:"):
+        return ""
+    return quote(url, safe="!#$%&'()*+,/:;=?@[]~-._" + "".join({c for c in url if ord(c) > 127}))
+
+
+def label(name: str) -> str:
+    """`name` as a label that cannot end its own syntax."""
+    return re.sub(r"[^\w.:-]+", "-", name).strip("-")
+
+
+def plain(text: str) -> str:
+    """`text` on one line, without control and zero-width characters."""
+    return re.sub(r"\s+", " ", _CONTROL.sub("", text)).strip()
+
+
+def visible(text: str) -> str:
+    """`text` without control and zero-width characters; line ends stay."""
+    return _CONTROL.sub("", text) if _CONTROL.search(text) else text
+
+
+_BRACED = r"\{[^{}]*\}"
+_ATTRIBUTES = re.compile(rf"\\(?:href|style|class|cssId|data|htmlClass|htmlId|htmlStyle|htmlData)\s*{_BRACED}")
+_LOADERS = re.compile(rf"\\(?:require|url|input|include|includegraphics|usepackage|write18|immediate)\b\s*(?:{_BRACED})?")
+
+
+def tex(formula: str) -> str:
+    """A formula without the macros that link, style, load or read: their visible argument stays."""
+    if "\\" not in formula:
+        return formula
+    return _LOADERS.sub("", _ATTRIBUTES.sub("", formula))

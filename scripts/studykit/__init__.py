@@ -1,0 +1,1 @@
+"""What the chapters' code shares: figures, meters, small models. A chapter still shows its idea from scratch."""
