@@ -77,13 +77,10 @@ def visible(text: str) -> str:
     return _CONTROL.sub("", text) if _CONTROL.search(text) else text
 
 
-_BRACED = r"\{[^{}]*\}"
-_ATTRIBUTES = re.compile(rf"\\(?:href|style|class|cssId|data|htmlClass|htmlId|htmlStyle|htmlData)\s*{_BRACED}")
-_LOADERS = re.compile(rf"\\(?:require|url|input|include|includegraphics|usepackage|write18|immediate)\b\s*(?:{_BRACED})?")
+_MACROS = "href style class cssId data htmlClass htmlId htmlStyle htmlData require url input include write csname".split()
+_UNSAFE = re.compile(rf"\\(?:{'|'.join(_MACROS)})(?![a-zA-Z])\s*(?:\{{[^{{}}]*\}})?")
 
 
 def tex(formula: str) -> str:
-    """A formula without the macros that link, style, load or read: their visible argument stays."""
-    if "\\" not in formula:
-        return formula
-    return _LOADERS.sub("", _ATTRIBUTES.sub("", formula))
+    """A formula without the macros that link, style, load or read; what they would show stays."""
+    return _UNSAFE.sub("", formula) if "\\" in formula else formula
