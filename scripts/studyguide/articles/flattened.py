@@ -9,6 +9,7 @@ import difflib
 import re
 from bisect import bisect_left
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Literal
 
 from studyguide.articles.titles import GENERIC
@@ -306,7 +307,7 @@ def _numbered_items(pieces: list[_Piece], index: int) -> tuple[list[str], int]:
 def _bullet_run(pieces: list[_Piece], index: int) -> int:
     """How many pieces from `index` on are items: all with a label, or after a colon with the same first words."""
     after_colon = index > 0 and pieces[index - 1].text.endswith((":", "："))
-    plain = [piece.text for piece in pieces[index:] if not (piece.heading or piece.number)]
+    plain = [piece.text for piece in takewhile(lambda piece: not (piece.heading or piece.number), pieces[index:])]
     labelled = _run(plain, lambda text: bool(_LABEL.match(text)) and not text.endswith((":", "：")))
     if labelled >= (2 if after_colon else 3):
         return labelled

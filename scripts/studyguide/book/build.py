@@ -1,7 +1,6 @@
 """Building a book: fresh table of contents, then Jupyter Book's own Sphinx call, on all cores."""
 
 import os
-import sys
 from pathlib import Path
 
 from studyguide.book import toc
@@ -37,17 +36,3 @@ def build(book: Path, *, jobs: int | None = None, fresh: bool = False, quiet: bo
         jobs=jobs or os.cpu_count() or 1,
     )
     return 1 if isinstance(result, BaseException) else int(result)
-
-
-def main_path(path: Path) -> str:
-    """How to call the page `path` to a person: relative to where they stand if it is below."""
-    try:
-        return str(path.resolve().relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
-
-
-def report_problems(error: ProblemError) -> int:
-    """Print one line per problem on stderr; the exit status of a failed command."""
-    print(error, file=sys.stderr)
-    return 1

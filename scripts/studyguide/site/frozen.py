@@ -51,7 +51,7 @@ def depend(app: Sphinx, docname: str, source: list[str]) -> None:
     path = Path(app.env.doc2path(docname))
     target = Path(app.srcdir) / "outputs" / path.parent.name / f"{path.stem}.ipynb"
     if target.exists():
-        app.env.note_dependency(str(target), docname=docname)
+        app.env.note_dependency(str(target))
 
 
 def setup(app: Sphinx) -> None:

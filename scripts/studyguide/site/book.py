@@ -1,0 +1,56 @@
+"""The book as the Sphinx extensions see it: plan and chapters, read once per build."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from sphinx.application import Sphinx
+
+from studyguide.book import curriculum as curricula
+from studyguide.book import toc
+from studyguide.book.chapter import Chapter
+from studyguide.book.curriculum import Curriculum
+
+
+@dataclass
+class Book:
+    """A book on disk."""
+
+    folder: Path
+    plan: Curriculum
+    arranged: list[tuple[str, list[Chapter]]]
+    """(part id, its chapters in reading order) for the parts that have chapters."""
+
+    @cached_property
+    def chapters(self) -> dict[str, Chapter]:
+        """Every written chapter by id, in reading order."""
+        return {chapter.id: chapter for _, members in self.arranged for chapter in members}
+
+    @cached_property
+    def planned_terms(self) -> set[str]:
+        """Terms of chapters that are planned but not written."""
+        planned = (c for c in self.plan.chapters.values() if c.id not in self.chapters)
+        return {concept.zh for chapter in planned for concept in chapter.concepts}
+
+    def chapter_at(self, docname: str) -> Chapter | None:
+        """The chapter whose page is `docname`, or None for other pages."""
+        parts = docname.split("/")
+        found = self.chapters.get(parts[-1])
+        return found if found and len(parts) == 3 and parts[1] == found.part else None
+
+
+def load(app: Sphinx) -> None:
+    """At `builder-inited`: read the book."""
+    folder = Path(app.srcdir)
+    plan = curricula.load(folder)
+    app.studyguide = Book(folder, plan, toc.arrange(toc.read_all(folder), plan))
+
+
+def book_of(app: Sphinx) -> Book:
+    """The book that `load` read."""
+    return app.studyguide
+
+
+def setup(app: Sphinx) -> None:
+    """Connect to Sphinx."""
+    app.connect("builder-inited", load, priority=100)
