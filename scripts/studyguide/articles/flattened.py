@@ -22,13 +22,21 @@ BLOCKS = {"[公式]": "math", "[代码]": "code"}
 _HAN = re.compile(f"[{HAN}]")
 _LATIN = re.compile(r"[A-Za-z0-9]")
 _STOP = "。！？；"
-_CANNOT_END = tuple("如的在是为与和或对把被从到由以于种个及即叫用将向让使比见地得很更最不就也都还又而但则若其这那该此每各几两")
+_CANNOT_END = tuple(
+    "如的在是为与和或对把被从到由以于种个及即叫用将向让使比见地得很更最不就也都还又而但则若其这那该此每各几两当"
+)
 _CANNOT_START = re.compile(r"的|中[的,，]|里|之|等|也|都|则|来|是|和|与|或|及|这|用于|所示|为例")
-_NO_PHRASE = re.compile(r"(?:本文|这|那|我们|其|因|由于|当|如|若|所以|但|而|通过|根据|基于|使用|利用|承接|参考|为|从|把|对于?|在)")
-_OPENER = re.compile(r"诸如|我们|为了|随着|对于|本文|首先|通常|由于|如果|当|从|一般|众所周知|所谓|上一|前面|假设|大家|今天|近年")
+_NO_PHRASE = re.compile(
+    "本文|这|那|我们|其|因|由于|当|如|若|所以|但|而|通过|根据|基于|使用|利用|承接|参考|为|从|把|对|在"
+)
+_OPENER = re.compile(
+    "诸如|我们|为了|随着|对于|本文|首先|通常|由于|如果|当|从|一般|众所周知|所谓|上一|前面|假设|大家|今天|近年"
+)
 _CONJUNCTION = re.compile(r"(?:但是?|当然|因此|所以|然而|不过|另外|此外|首先|其次|最后|总之|同时|于是)[,，]")
-_LEAD_IN = re.compile(r"(?:如下|例如|比如|其中|包括|以下|下面|分别是|有|导致|步骤|原因|什么|方案|造成的|使得|优点|缺点|两种|几种)$")
-_LABEL = re.compile(rf"(?:[A-Za-z][\w/.-]{{0,14}}|[{HAN}A-Z/]{{2,8}})[:：](?!/)")
+_LEAD_IN = re.compile(
+    "(?:如下|例如|比如|其中|包括|以下|下面|分别是|有|导致|步骤|原因|什么|方案|造成的|使得|优点|缺点|[两几三四]种)$"
+)
+_LABEL = re.compile(rf"(?:[A-Za-z][A-Za-z0-9_/.-]{{0,14}}|[{HAN}A-Z/]{{2,8}})[:：](?!/)")
 _MARKER = re.compile(r"(?:^|(?<=\s))(\d{1,2})[.、)] (?=\S)")
 _ABBREVIATION = re.compile(r"(?:\b(?:vs|etc|Fig|Eq|al)|\.\w)\.$")
 _HEADING_MAX = 24
@@ -92,7 +100,7 @@ def _pieces(text: str) -> list[_Piece]:
                 inline = _closing(text, space)
         piece = text[start:end]
         pieces.append(_Piece(piece, number))
-        sure = piece.endswith((*_STOP, ".", "!", "?", ";", *BLOCKS)) or bool(re.search(r": https?://\S+$", piece))
+        sure = piece.endswith((*_STOP, *".!?;:：", *BLOCKS)) or bool(re.search(r": https?://\S+$", piece))
         start = end + 1
     return pieces
 
@@ -104,11 +112,11 @@ def _judge(left: str, right: str, glued: bool) -> Literal["break", "inline", "sp
     if left.endswith(tuple(BLOCKS)) or right.startswith(tuple(BLOCKS)):
         return "break"
     before, after = left[-1], right[0]
-    if before in "”’」』)）" and left[-2:-1] in tuple(_STOP) or before in _STOP:
+    if (before in "”’」』)）" and left[-2:-1] in tuple(_STOP)) or before in _STOP:
         return "break"
-    if before in ".!?;" and not _ABBREVIATION.search(left):
+    if before in ".!?;~…" and not _ABBREVIATION.search(left):
         # In a half-width context a full stop ends a Chinese sentence only beside Han; an English one goes on.
-        beside = _HAN.match(after) or _HAN.match(left.rstrip(".!?;")[-1:] or " ")
+        beside = _HAN.match(after) or _HAN.match(left.rstrip(".!?;~…")[-1:] or " ")
         question = before in "?!" and _HAN.search(right[:20])
         return "break" if beside or question else "space"
     if before in ":：":
@@ -125,7 +133,8 @@ def _judge(left: str, right: str, glued: bool) -> Literal["break", "inline", "sp
             return "inline"
         return "space" if _CANNOT_START.match(right) else "break"
     ends = not left.endswith(_CANNOT_END) and len(left) >= 8
-    return "break" if glued and ends and after.isalpha() and after.isascii() and _HAN.search(right[:24]) else "space"
+    word = re.match(r"[A-Za-z][A-Za-z0-9/]+", right)  # a single letter is a variable
+    return "break" if glued and ends and word and _HAN.search(right[:24]) else "space"
 
 
 def _closing(text: str, space: int) -> int:
@@ -137,7 +146,8 @@ def _closing(text: str, space: int) -> int:
 def _writes_no_spaces(text: str) -> bool:
     """Whether the author joins Han and Latin without a space, so that a space there means something."""
     joined = len(re.findall(rf"[{HAN}][A-Za-z]|[A-Za-z][{HAN}]", text))
-    spaced = len(re.findall(rf"[{HAN}] [A-Za-z]|[A-Za-z] [{HAN}]", text))
+    # Both sides of the word, because a space on one side only may be a break.
+    spaced = len(re.findall(rf"[{HAN}] [A-Za-z][^{HAN}。，,]{{0,20}} (?=[{HAN}])", text))
     return joined >= 6 and joined >= _GLUED * spaced
 
 
@@ -151,7 +161,7 @@ def _list_markers(text: str) -> set[int]:
         if match and run and number in (1, previous + 1):
             run.append(match.start())
         else:
-            if len(run) > 1 or run and text[: run[0]].rstrip().endswith((":", "：")):
+            if len(run) > 1 or (run and text[: run[0]].rstrip().endswith((":", "："))):
                 markers.update(run)
             run = [match.start()] if number == 1 else []
         previous = number
@@ -160,9 +170,7 @@ def _list_markers(text: str) -> set[int]:
 
 def _labels(text: str) -> set[int]:
     """Where items of the form `名称: 说明` begin, if there are at least two."""
-    found = {
-        space.end() for space in re.finditer(rf"(?<=[{HAN}。；;:：]) ", text) if _LABEL.match(text, space.end())
-    }
+    found = {space.end() for space in re.finditer(rf"(?<=[{HAN}。；;:：]) ", text) if _LABEL.match(text, space.end())}
     return found if len(found) > 1 else set()
 
 
@@ -213,10 +221,10 @@ def _is_question(left: str, right: str, text: str, glued: bool) -> bool:
 
 
 def _is_repeated(left: str, right: str, text: str, glued: bool) -> bool:
-    """`LoRA LoRA(…`, `浮点数据类型 浮点数据类型主要…`, `Adapter tuning Adapter`, and misspelt `Preformer Performer的`."""
+    """A name that its text takes up: `Dropout Dropout是…`, `Batch norm Batch`, and misspelt `Droupout Dropout是…`."""
     if right.casefold().startswith(left.casefold()):
         return True
-    first = re.match(r"[A-Za-z][\w-]*", right)
+    first = re.match(r"[A-Za-z][A-Za-z0-9-]*", right)
     if not first or re.match(r" [A-Za-z]", right[first.end() :]):
         return False
     word = left.split(" ")[0]
@@ -224,14 +232,16 @@ def _is_repeated(left: str, right: str, text: str, glued: bool) -> bool:
 
 
 def _precedes_label(left: str, right: str, text: str, glued: bool) -> bool:
-    if not re.match(r"[A-Za-z]\w*: ", right) or " " in left:
+    if not re.match(r"[A-Za-z][A-Za-z0-9]*: ", right) or " " in left:
         return False
-    return bool(_HAN.search(left)) and not left.endswith(_CANNOT_END) or text.count(left) > 1
+    return (bool(_HAN.search(left)) and not left.endswith(_CANNOT_END)) or text.count(left) > 1
 
 
 def _is_han(left: str, right: str, text: str, glued: bool) -> bool:
     if not (_HAN.match(right) and (_HAN.match(left[-1]) or left[-1] in ")）") and _HAN.match(left)):
         return False
+    if len(re.split(rf"(?<=[{HAN}]) (?=[{HAN}])", right)[0]) < 10:
+        return False  # not the text of a heading but the next of several short phrases
     return " " not in re.sub(r"[(（].*?[)）]", "", left) and _is_phrase(left) and not _CANNOT_START.match(right)
 
 
@@ -250,7 +260,7 @@ def _is_noun(left: str, right: str, text: str, glued: bool) -> bool:
     """`张量 torch.Tensor 是…`: a Han word that the text uses again, before a clause with a Latin subject."""
     if not re.fullmatch(f"[{HAN}]{{2,6}}", left) or not _is_phrase(left) or text.count(left) < 2:
         return False
-    return bool(re.match(r"[A-Za-z][\w.]* ?(?:是|的|和|为)", right))
+    return bool(re.match(r"[A-Za-z][A-Za-z0-9_.]* ?(?:是|的|和|为)", right))
 
 
 def _is_phrase(left: str) -> bool:
@@ -322,4 +332,4 @@ def _run(texts: list[str], holds) -> int:
 def _tidy(text: str) -> str:
     """Without the spaces that inline markup left between Han characters and before punctuation."""
     text = re.sub(rf"(?<=[{HAN}]) (?=[{HAN}])", "", text)
-    return re.sub(r"(?<=\S) (?=[,，。；：、)）])", "", text)
+    return re.sub(r"(?<=\S) (?=[,，。；：、)）!！?？])", "", text)

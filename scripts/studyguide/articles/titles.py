@@ -1,7 +1,9 @@
 """Finding the title of an article that does not state one, in its own words."""
 
+import difflib
 import re
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from markdown_it.token import Token
 
@@ -23,9 +25,10 @@ _ANNOUNCEMENT = re.compile(
     r"(?:一下|下|了|如何)?(?P<what>[^。！？~；\n]{3,80})"
 )
 _FILLER = re.compile(r"^(?:的|一?[个种篇]|比较有意思的|之前|目前|这里的|所谓的?|那么|关于)+")
+_NAME = "[A-Za-z][A-Za-z0-9_.+/-]*"
 _META = "(?:概念|思路|思想|创新|功能|原理|核心|关键|全称|出发点|目标|作用|定义|特点|优点|本质)"
 _TERM = (
-    rf"(?:[A-Za-z][\w.+/-]*(?: ?[A-Za-z][\w.+/-]*){{0,4}}(?:[和与、][A-Za-z][\w.+/-]*)?|[{HAN}]{{2,10}}?)"
+    rf"(?:{_NAME}(?: {_NAME}){{0,4}}(?:[和与、]{_NAME})?|[{HAN}]{{2,10}}?)"
     r"(?:\s?[(（][^()（）]{2,40}[)）])?"
 )
 _SUBJECT = re.compile(
@@ -34,35 +37,45 @@ _SUBJECT = re.compile(
     rf"|的[{HAN}]{{0,4}}{_META}"
     rf"|是[^。，,]{{0,30}}(?:一[个种款类项门套]|概念|方法|技术|框架|工具|模型|算法|过程|环节|工作|格式|软件))"
 )
-_DEFINED = re.compile(rf"(?:^|[,，。\n]|这里的|所谓的?)(?P<what>[{HAN}A-Za-z]{{2,12}}?)(?:是指|指的是)")
+_DEFINED = re.compile(rf"(?:^|[,，。\n])(?:这里的|所谓的?)?(?P<what>[{HAN}A-Za-z]{{2,12}}?)(?:是指|指的是)")
 _NO_TERM = re.compile(r"[这那我你他它其]|本文|本篇|一[个种般些]|由于|随着|众所周知|通常|近年|在")
-_TOKEN = re.compile(rf"\.?[A-Za-z][\w.+-]*(?:\(\))?|[{HAN}]|\s+|.", re.DOTALL)
+_TOKEN = re.compile(rf"\.?{_NAME}(?:\(\))?|\[\w+\]|[{HAN}]|\s+|.", re.DOTALL)
 _EDGE = set("的了是和与或在对把被从到由以于而但则若其这那该此上中下也都就等使又将会可能要有为及类们")
 _WIDTH = 60
 _THIN = 3
 
 
-def find_title(sections: Sequence[tuple[str, str]]) -> str:
-    """The most specific name that an article gives itself, "" if it has no words at all.
+class Title(NamedTuple):
+    """A title that was found."""
+
+    text: str
+    is_heading: bool
+    """True if it is the first heading of the article, which then must not stand in the body again."""
+
+
+def find_title(sections: Sequence[tuple[str, str]]) -> Title:
+    """The most specific name that an article gives itself, empty if it has no words at all.
 
     `sections` are its headings ("" before the first) with the plain text below each. In this order: a first heading
-    that says something; what the text announces (`本文介绍…`, a 《work》 first of all); the term that its first sentence
-    is about, or that it defines; the first heading that says something after a generic one; the longest phrase around
-    a Latin name that the beginning repeats; the first clause.
+    that says something; what the text announces (`本文介绍…`, a 《work》 first of all); the term that its first
+    sentence is about, or that it defines; the first heading that says something after a generic one; the longest
+    phrase around a Latin name that the beginning repeats; the first clause.
     """
     sections = [section for section in sections if section[0] or section[1].strip()]
     if not sections:
-        return ""
+        return Title("", False)
     headings = [heading.strip() for heading, _ in sections]
     opening = next((text.strip() for _, text in sections if text.strip()), "")[:600]
     if _specific(headings[0]):
-        title = _corrected(headings[0], opening)
+        title = _corrected(headings[0], "\n".join(text.strip() for _, text in sections))
         following = [heading for heading in headings[1:2] if _thin(heading) and _specific(heading)]
-        return polish("与".join([title, *following]) if _thin(title) else title)
+        if _thin(title) and following:
+            return Title(polish(f"{title}与{following[0]}"), False)
+        return Title(polish(title), True)
     later = next(filter(_specific, headings[1:]), "") if headings[0] else ""
     candidates = (_announced(opening), _subject(opening), _defined(opening), later, _message(opening))
     title = next(filter(None, candidates), "") or _repeated(opening) or _first_clause(opening)
-    return polish(title or next(filter(None, headings), ""))
+    return Title(polish(title or next(filter(None, headings), "")), False)
 
 
 def sections(tokens: Sequence[Token]) -> list[tuple[str, str]]:
@@ -110,10 +123,8 @@ def _thin(title: str) -> bool:
 
 def _corrected(heading: str, text: str) -> str:
     """The spelling of the text for a name that the heading alone misspells."""
-    import difflib
-
-    first = re.match(r"[A-Za-z][\w-]{4,}", text)
-    if first and re.fullmatch(r"[A-Za-z][\w-]+", heading) and heading not in text and text.count(first[0]) > 1:
+    first = re.match(r"[A-Za-z][A-Za-z0-9-]{4,}", text)
+    if first and re.fullmatch(_NAME, heading) and heading not in text and text.count(first[0]) > 1:
         near = difflib.SequenceMatcher(None, heading, first[0]).ratio()
         return first[0] if near >= 0.8 else heading
     return heading
@@ -134,7 +145,7 @@ def _subject(text: str) -> str:
     if not match or _NO_TERM.match(match["what"]):
         return ""
     title = match["what"].strip()
-    if _thin(title) and (second := re.search(rf"[,，]([A-Za-z]\w+[{HAN}]{{0,4}})(?=[(（是的])", text[:60])):
+    if _thin(title) and (second := re.search(rf"[,，]({_NAME}[{HAN}]{{0,4}})(?=[(（是的])", text[:60])):
         return f"{title}与{second[1]}"
     return title
 
@@ -146,7 +157,7 @@ def _defined(text: str) -> str:
 
 def _message(text: str) -> str:
     """`head of an English message: …` with the name that the Chinese text below it repeats."""
-    match = re.match(r"([A-Za-z][\w ]{4,40}): [A-Za-z]", text)
+    match = re.match(r"([A-Za-z][A-Za-z0-9_ ]{4,40}): [A-Za-z]", text)
     if not match or not re.search(f"[{HAN}]", text):
         return ""
     return f"{match[1]}: {name}" if (name := _repeated(text)) else match[1]
