@@ -1,0 +1,1 @@
+"""Importing: articles are placed in the curriculum and written as chapters, once."""
