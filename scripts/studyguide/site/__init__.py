@@ -5,7 +5,7 @@ from pathlib import Path
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
-from studyguide.site import book, frozen, references
+from studyguide.site import book, frozen, pages, references
 
 
 def find_bibliographies(app: Sphinx, config: Config) -> None:
@@ -19,6 +19,6 @@ def setup(app: Sphinx) -> dict:
     # Jupyter Book's command hands over this option of an extension that the book does without.
     app.add_config_value("comments_config", {}, "")
     app.connect("config-inited", find_bibliographies, priority=100)
-    for module in (book, frozen, references):
+    for module in (book, frozen, pages, references):
         module.setup(app)
     return {"version": "0.1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -5,11 +5,19 @@ from functools import cached_property
 from pathlib import Path
 
 from sphinx.application import Sphinx
+from sphinx.errors import SphinxError
 
 from studyguide.book import curriculum as curricula
-from studyguide.book import toc
+from studyguide.book import checks, toc
 from studyguide.book.chapter import Chapter
 from studyguide.book.curriculum import Curriculum
+from studyguide.problem import ProblemError
+
+
+class BookError(SphinxError):
+    """What is wrong in the book, one line per problem."""
+
+    category = "Problems in the book"
 
 
 @dataclass
@@ -26,6 +34,10 @@ class Book:
         """Every written chapter by id, in reading order."""
         return {chapter.id: chapter for _, members in self.arranged for chapter in members}
 
+    def members(self, part_id: str) -> list[Chapter]:
+        """The chapters of a part in reading order."""
+        return next((members for part, members in self.arranged if part == part_id), [])
+
     @cached_property
     def planned_terms(self) -> set[str]:
         """Terms of chapters that are planned but not written."""
@@ -40,10 +52,18 @@ class Book:
 
 
 def load(app: Sphinx) -> None:
-    """At `builder-inited`: read the book."""
+    """At `builder-inited`: read the book. Raises `BookError` with all that is wrong in it."""
     folder = Path(app.srcdir)
-    plan = curricula.load(folder)
-    app.studyguide = Book(folder, plan, toc.arrange(toc.read_all(folder), plan))
+    try:
+        plan = curricula.load(folder)
+        found = toc.read_all(folder)
+        arranged = toc.arrange(found, plan)
+        problems = checks.check(found, plan, folder)
+        if problems:
+            raise ProblemError(problems)
+    except ProblemError as error:
+        raise BookError(str(error)) from None
+    app.studyguide = Book(folder, plan, arranged)
 
 
 def book_of(app: Sphinx) -> Book:

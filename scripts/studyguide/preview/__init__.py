@@ -1,0 +1,1 @@
+"""Live preview: watch the book, rebuild what changed, reload the page."""
