@@ -7,7 +7,7 @@ from pathlib import Path
 
 from studyguide import commands
 from studyguide.book import chapter as chapters
-from studyguide.book import execution, outputs
+from studyguide.book import execution, outputs, rotation
 from studyguide.problem import Problem, ProblemError
 
 
@@ -29,14 +29,23 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--book", metavar="DIR", help="folder of the book (default: this one)")
     parser.add_argument("--all", action="store_true", help="every chapter, stale or not")
     parser.add_argument("--check", action="store_true", help="compare with the frozen outputs, write nothing")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="processes (default: all cores)")
+    parser.add_argument(
+        "--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="processes (default: all cores)"
+    )
+    parser.add_argument("--since", metavar="REV", help="chapters whose source or outputs differ from this commit")
+    parser.add_argument(
+        "--more", type=int, default=0, metavar="N", help="with --since: N others, in turn from commit to commit"
+    )
     options = parser.parse_args(argv)
     book = commands.book_folder(options.book)
     paths = chosen(options.chapter, book) if options.chapter else chapters.find(book)
-    if not options.chapter and not options.all:
+    if options.since:
+        paths = rotation.chosen(book, options.since, options.more)
+    elif not options.chapter and not options.all:
         paths = [path for path in paths if outputs.stale(chapters.read(path), book)]
+    paths = [path for path in paths if outputs.has_cells(path)]
     if not paths:
-        print("Every chapter's outputs are fresh.")
+        print("nothing to run: every chapter's outputs are fresh")
         return 0
     return report(paths, book, jobs=options.jobs, save=not options.check)
 

@@ -15,7 +15,9 @@ def main(argv: list[str]) -> int:
     options = parser.parse_args(argv)
     from studyguide.preview.session import preview
 
-    asyncio.run(preview(commands.book_folder(options.book).resolve(), options.port, lambda text: print(text, flush=True)))
+    asyncio.run(
+        preview(commands.book_folder(options.book).resolve(), options.port, lambda text: print(text, flush=True))
+    )
     return 0
 
 

@@ -1,4 +1,4 @@
-"""One style for every figure of the book: Chinese glyphs, colours safe for colour-blind readers, legible on light and dark."""
+"""One style for all figures: Chinese glyphs, colours safe for colour-blind readers, legible on light and dark."""
 
 BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, GREY = (
     "#2f7ebc",

@@ -15,11 +15,16 @@ def build(book: Path, *, jobs: int | None = None, fresh: bool = False, quiet: bo
     """
     config = book / "_config.yml"
     if not config.exists():
-        raise ProblemError.at(config, 1, "no-book", "this folder holds no book; name one with --book or make one by converting")
+        raise ProblemError.at(
+            config, 1, "no-book", "this folder holds no book; name one with --book or make one by converting"
+        )
     toc.refresh(book)
     from jupyter_book.sphinx import build_sphinx
+    from sphinx.util.console import color_terminal, nocolor
     from sphinx_external_toc.parsing import parse_toc_yaml
 
+    if not color_terminal():
+        nocolor()
     parse_toc_yaml(book / "_toc.yml")
     output = book / "_build" / "html"
     result = build_sphinx(

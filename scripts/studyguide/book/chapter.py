@@ -175,7 +175,12 @@ def _claims(items, line, problem):
     seen = set()
     for item in items:
         at = getattr(item, "line", line)
-        if not isinstance(item, dict) or not {"id", "text", "evidence"} <= set(item) <= {"id", "text", "evidence", "cite"}:
+        if not isinstance(item, dict) or not {"id", "text", "evidence"} <= set(item) <= {
+            "id",
+            "text",
+            "evidence",
+            "cite",
+        }:
             problem(at, "bad-value", "a claim has `id`, `text`, `evidence` and, if any, `cite`")
             continue
         claim = Claim(str(item["id"]), str(item["text"]), str(item["evidence"]), str(item.get("cite", "")), at)
@@ -226,7 +231,5 @@ def find(book: Path) -> list[Path]:
     """Files of chapters below `book`, sorted: `chapters/<part>/<id>.md` of parts, not of `about` or `_static`."""
     folder = book / "chapters"
     return sorted(
-        path
-        for path in folder.glob("*/*.md")
-        if not path.parent.name.startswith("_") and path.parent.name != "about"
+        path for path in folder.glob("*/*.md") if not path.parent.name.startswith("_") and path.parent.name != "about"
     )

@@ -33,7 +33,12 @@ def check(chapters: list[Chapter], plan: Curriculum, book: Path) -> list[Problem
                 for term in sorted(fixed - set(chapter.concepts))
             ]
             problems += [
-                Problem(name, line, "unknown-term", f"`{term}` is not among this chapter's terms in the curriculum; add it there")
+                Problem(
+                    name,
+                    line,
+                    "unknown-term",
+                    f"`{term}` is not among this chapter's terms in the curriculum; add it there",
+                )
                 for term in sorted(set(chapter.concepts) - fixed)
             ]
             if planned.articles:

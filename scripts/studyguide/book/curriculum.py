@@ -140,7 +140,9 @@ def parse(text: str, path: str) -> Curriculum:
         if any(part.id == p["id"] for part in parts):
             problem(p.line_of("id"), "duplicate-id", f"part id `{p['id']}` stands twice; rename one")
         parts.append(
-            Part(p["id"], p.get("title", p["id"]), p.get("title_en", ""), bool(p.get("appendix", False)), tuple(planned))
+            Part(
+                p["id"], p.get("title", p["id"]), p.get("title_en", ""), bool(p.get("appendix", False)), tuple(planned)
+            )
         )
     curriculum = Curriculum(data.get("title", ""), tuple(parts), path, chapters)
     _check_requires(curriculum, problem)
@@ -155,7 +157,9 @@ def _check_requires(curriculum: Curriculum, problem) -> None:
     for chapter in curriculum.chapters.values():
         for need in chapter.requires:
             if need not in position:
-                problem(chapter.line, "unknown-chapter", f"`{chapter.id}` requires `{need}`, which is no chapter; add it")
+                problem(
+                    chapter.line, "unknown-chapter", f"`{chapter.id}` requires `{need}`, which is no chapter; add it"
+                )
             elif position[need] >= position[chapter.id] and (need not in appendix or chapter.id in appendix):
                 message = f"`{chapter.id}` requires `{need}`, which does not come earlier; move one of them"
                 problem(chapter.line, "late-requirement", message)

@@ -54,7 +54,7 @@ class Run:
     seconds: float = 0.0
     peak_bytes: int = 0
     changed: bool = False
-    """Whether the frozen notebook's bytes changed."""
+    """Whether the outputs differ from the frozen ones."""
     skipped_java: int = 0
     """Cells that kept their output because there is no Java here."""
     problems: tuple[Problem, ...] = ()
@@ -64,7 +64,7 @@ class Run:
 def execute(path: Path, book: Path, *, save: bool = True) -> Run:
     """Run the chapter in `path` and freeze its outputs; with an error the old ones stay.
 
-    `save`: False to compare only; `Run.changed` then says whether the outputs differ from the frozen ones.
+    `save`: False to compare only; text that differs from the frozen outputs is then a problem (`other-output`).
     """
     chapter = chapters.read(path)
     source = notebook(read_text(path), path)
@@ -88,11 +88,20 @@ def execute(path: Path, book: Path, *, save: bool = True) -> Run:
         return Run(chapter, seconds, facts["peak"], problems=problems)
     result = _frozen_notebook(cells, executed, frozen)
     result.metadata[outputs.META] = _key(cells, facts, book).as_json()
+    skipped = len(cells) - len(runnable)
     if save:
-        changed = outputs.save(target, result)
-    else:
-        changed = frozen is None or nbformat.writes(frozen, version=4) != nbformat.writes(result, version=4)
-    return Run(chapter, seconds, facts["peak"], changed, len(cells) - len(runnable))
+        return Run(chapter, seconds, facts["peak"], outputs.save(target, result), skipped)
+    differ = outputs.differences(frozen, result)
+    problems = tuple(
+        Problem(
+            str(path),
+            cells[number - 1].line,
+            "other-output",
+            f"cell {number} prints something else: {what}; make it deterministic, then `make execute`",
+        )
+        for number, what in differ
+    )
+    return Run(chapter, seconds, facts["peak"], bool(differ), skipped, problems)
 
 
 class _CellFailed(Exception):
@@ -127,9 +136,13 @@ def _run_cells(path: Path, cells: list[Cell]) -> tuple[dict[int, list], dict]:
                 client.execute_cell(node, position)
             except CellExecutionError as error:
                 line = _failing_line(node)
-                raise _CellFailed(current, line, f"{error.ename}: {_first_line(error.evalue)}", _traceback(node)) from None
+                raise _CellFailed(
+                    current, line, f"{error.ename}: {_first_line(error.evalue)}", _traceback(node)
+                ) from None
             except (CellTimeoutError, DeadKernelError) as error:
-                summary = f"took more than {CELL_SECONDS} s" if isinstance(error, CellTimeoutError) else "the kernel died"
+                summary = (
+                    f"took more than {CELL_SECONDS} s" if isinstance(error, CellTimeoutError) else "the kernel died"
+                )
                 raise _CellFailed(current, 0, summary, "") from None
     facts = json.loads(book.cells[-1].outputs[0].text)
     return {c.number: node.outputs for c, node in zip(cells, book.cells[1:-1], strict=True)}, facts

@@ -28,7 +28,11 @@ class Key:
 
     def as_json(self) -> dict:
         """The key as it stands in the notebook's metadata."""
-        return {"cells": list(self.cells), "files": dict(sorted(self.files.items())), "versions": dict(sorted(self.versions.items()))}
+        return {
+            "cells": list(self.cells),
+            "files": dict(sorted(self.files.items())),
+            "versions": dict(sorted(self.versions.items())),
+        }
 
     @classmethod
     def from_json(cls, data: dict) -> "Key":
@@ -111,12 +115,41 @@ def stale(chapter: Chapter, book: Path) -> str:
     return stale_reason(cells, load(path_of(book, chapter)), book)
 
 
+def has_cells(path: Path) -> bool:
+    """Whether the chapter file has anything to run."""
+    return bool(code_cells(notebook(read_text(path), path)))
+
+
 def attach(book: nbformat.NotebookNode, frozen: nbformat.NotebookNode) -> None:
     """Put the frozen outputs under the code cells of `book`, in order."""
     code = [cell for cell in frozen.cells if cell.cell_type == "code"]
     for cell, done in zip((c for c in book.cells if c.cell_type == "code"), code, strict=True):
         cell.outputs = done.outputs
         cell.execution_count = done.execution_count
+
+
+def differences(old: nbformat.NotebookNode | None, new: nbformat.NotebookNode) -> list[tuple[int, str]]:
+    """Cells whose text differs between two frozen notebooks: (number, its first new line).
+
+    Pictures do not count: their last digits depend on the processor.
+    """
+    before = [_text(cell) for cell in old.cells] if old is not None else []
+    after = [_text(cell) for cell in new.cells]
+    before += [""] * (len(after) - len(before))
+    changed = [(n, a, b) for n, (a, b) in enumerate(zip(after, before, strict=False), 1) if a != b]
+    return [(n, next((x for x in a.splitlines() if x not in b), "nothing")[:120]) for n, a, b in changed]
+
+
+def _text(cell: nbformat.NotebookNode) -> str:
+    parts = []
+    for output in cell.outputs:
+        data = output.get("data", {})
+        picture = any(kind.startswith("image/") for kind in data)
+        parts += [
+            output.get("text", ""),
+            *(v for k, v in sorted(data.items()) if k.startswith("text/") and not picture),
+        ]
+    return "\n".join(parts)
 
 
 def without_java(cells: list[Cell]) -> list[Cell]:

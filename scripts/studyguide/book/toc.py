@@ -65,7 +65,9 @@ def check(found: Iterable[Chapter], plan: Curriculum) -> list[Problem]:
         by_id[chapter.id] = chapter
         planned = plan.chapters.get(chapter.id)
         if planned and planned.part != chapter.part:
-            problem(chapter, "title", "wrong-part", f"the curriculum has `{chapter.id}` in `{planned.part}`; move the file")
+            problem(
+                chapter, "title", "wrong-part", f"the curriculum has `{chapter.id}` in `{planned.part}`; move the file"
+            )
     for chapter in found:
         for need in chapter.requires:
             part = by_id[need].part if need in by_id else getattr(plan.chapters.get(need), "part", None)

@@ -51,6 +51,8 @@ def load(text: str, path: str, first_line: int = 1):
         mark = getattr(error, "problem_mark", None)
         line = (mark.line if mark else 0) + first_line
         what = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise ProblemError.at(path, line, "bad-yaml", f"not valid YAML ({what}); check quotes and indentation") from None
+        raise ProblemError.at(
+            path, line, "bad-yaml", f"not valid YAML ({what}); check quotes and indentation"
+        ) from None
     finally:
         loader.dispose()

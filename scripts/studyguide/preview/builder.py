@@ -1,4 +1,4 @@
-"""Builds in a child of a process that has everything imported, so that a rebuild costs no start-up and keeps no state."""
+"""Builds in a child of a process that has everything imported: a rebuild costs no start-up and keeps no state."""
 
 import os
 import sys
@@ -32,8 +32,6 @@ class Builder:
 
 
 def _serve(connection: Connection, book: Path) -> None:
-    import jupyter_book.sphinx
-    import myst_nb.sphinx_
     import sphinx.builders.html  # noqa: F401 - imported once here, inherited by every child
 
     while True:

@@ -105,7 +105,9 @@ class Page(web.StaticFileHandler):
         file = Path(self.root) / (path or "index.html")
         inside = file.resolve().is_relative_to(Path(self.root).resolve())
         if inside and file.suffix == ".html" and file.is_file():
-            head = '<link rel="stylesheet" href="/_live/style.css"><script defer src="/_live/script.js"></script></head>'
+            head = (
+                '<link rel="stylesheet" href="/_live/style.css"><script defer src="/_live/script.js"></script></head>'
+            )
             self.set_header("Content-Type", "text/html; charset=utf-8")
             self.set_extra_headers(path)
             self.finish(file.read_text(encoding="utf-8").replace("</head>", head, 1))

@@ -5,7 +5,7 @@ from pathlib import Path
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
-from studyguide.site import book, frozen, pages, references
+from studyguide.site import book, frozen, pages, problems, references
 
 
 def find_bibliographies(app: Sphinx, config: Config) -> None:
@@ -19,6 +19,12 @@ def setup(app: Sphinx) -> dict:
     # Jupyter Book's command hands over this option of an extension that the book does without.
     app.add_config_value("comments_config", {}, "")
     app.connect("config-inited", find_bibliographies, priority=100)
-    for module in (book, frozen, pages, references):
+    # Jupyter Book's table of contents loads this one; it works in the main process only, but does not say so
+    # (executablebooks/sphinx-multitoc-numbering), and Sphinx would then read every page on one core.
+    app.setup_extension("sphinx_external_toc")
+    numbering = app.extensions.get("sphinx_multitoc_numbering")
+    if numbering is not None:
+        numbering.parallel_read_safe = True
+    for module in (problems, book, frozen, pages, references):
         module.setup(app)
     return {"version": "0.1", "parallel_read_safe": True, "parallel_write_safe": True}

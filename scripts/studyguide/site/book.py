@@ -7,8 +7,8 @@ from pathlib import Path
 from sphinx.application import Sphinx
 from sphinx.errors import SphinxError
 
-from studyguide.book import curriculum as curricula
 from studyguide.book import checks, toc
+from studyguide.book import curriculum as curricula
 from studyguide.book.chapter import Chapter
 from studyguide.book.curriculum import Curriculum
 from studyguide.problem import ProblemError
