@@ -1,0 +1,110 @@
+"""Frozen outputs: what makes them stale, what does not, and what running chapters does to them."""
+
+from pathlib import Path
+
+import pytest
+
+from studyguide.book import chapter as chapters
+from studyguide.book import execution, outputs
+
+APPLE = "chapters/first/apple.md"
+
+
+def reason(book: Path) -> str:
+    """Why the outputs of the test chapter are stale."""
+    return outputs.stale(chapters.read(book / APPLE), book)
+
+
+def edit(book: Path, old: str, new: str, name: str = APPLE) -> None:
+    """Replace `old` in a file of the book."""
+    path = book / name
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def test_fresh(mini: Path):
+    """The outputs that stand in the repository belong to their chapter."""
+    assert reason(mini) == ""
+
+
+def test_sentence_and_styling_tag_do_not_matter(mini: Path):
+    """A changed sentence or a tag that only styles a cell must not ask for a new run."""
+    edit(mini, "是一种水果", "是一种好水果")
+    edit(mini, ":tags: [claim-sum]", ":tags: [claim-sum, hide-input]")
+    assert reason(mini) == ""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "name", "why"),
+    [
+        ("total = 2 + 2", "total = 1 + 3", APPLE, "cell 1 changed"),
+        ("print(Path", "print(not Path", APPLE, "cell 2 changed"),
+        ("180", "181", "chapters/first/weights.txt", "weights.txt changed"),
+        (":tags: [claim-sum]", ":tags: [claim-sum, needs-java]", APPLE, "cell 1 changed"),
+        ("## 参考文献", "```{code-cell} python\n1\n```\n\n## 参考文献", APPLE, "1 cell added"),
+    ],
+)
+def test_reason_names_what_changed(mini: Path, old: str, new: str, name: str, why: str):
+    """Code, data, the need for Java and the number of cells each make outputs stale, and the reason says which."""
+    edit(mini, old, new, name)
+    assert reason(mini) == why
+
+
+def test_library_version(mini: Path):
+    """A library that the chapter imports and whose locked version changed makes outputs stale."""
+    path = mini / "outputs/first/apple.ipynb"
+    frozen = outputs.load(path)
+    frozen.metadata[outputs.META]["versions"] = {"numpy": "1.0"}
+    outputs.save(path, frozen)
+    assert reason(mini) == "", "a library that is not locked cannot be stale"
+    (mini / "requirements").mkdir()
+    (mini / "requirements/run.lock").write_text("numpy==2.0 \\\n    --hash=sha256:0\n", encoding="utf-8")
+    assert reason(mini) == "numpy 1.0 -> 2.0"
+
+
+def test_run_gives_the_same_bytes(mini: Path):
+    """Running an unchanged chapter again reproduces the frozen notebook byte for byte, with its key."""
+    before = (mini / "outputs/first/apple.ipynb").read_bytes()
+    (mini / "outputs/first/apple.ipynb").unlink()
+    run = execution.execute(mini / APPLE, mini)
+    assert (run.problems, run.changed) == ((), True)
+    assert (mini / "outputs/first/apple.ipynb").read_bytes() == before
+
+
+def test_failing_cell_is_named_and_old_output_kept(mini: Path):
+    """An error names the cell and the line in the chapter's file, and leaves the old outputs alone."""
+    before = (mini / "outputs/first/apple.ipynb").read_bytes()
+    edit(mini, "assert total == 4", "assert total == 5, '不对'")
+    run = execution.execute(mini / APPLE, mini)
+    line = (mini / APPLE).read_text(encoding="utf-8").split("assert total")[0].count("\n") + 1
+    (problem,) = run.problems
+    assert (problem.code, problem.line) == ("cell-failed", line)
+    assert "cell 1: AssertionError: 不对" in problem.message
+    assert "assert total == 5" in run.traceback
+    assert (mini / "outputs/first/apple.ipynb").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("print(object())", "unstable-output"),
+        ("import sys; print('x', file=sys.stderr)", "stderr-output"),
+        ("import os; print(os.path.expanduser('~/x'))", "machine-path"),
+    ],
+)
+def test_output_that_tells_of_the_machine_is_refused(mini: Path, code: str, kind: str):
+    """Memory addresses, warnings and paths of the machine don't get into the book."""
+    edit(mini, 'print(f"和为 {total}")', code)
+    run = execution.execute(mini / APPLE, mini)
+    assert [problem.code for problem in run.problems] == [kind]
+
+
+def test_check_finds_other_output(mini: Path):
+    """Comparing reports a cell whose text came out differently and writes nothing."""
+    path = mini / "outputs/first/apple.ipynb"
+    path.write_text(path.read_text(encoding="utf-8").replace("和为 4", "和为 3"), encoding="utf-8")
+    before = path.read_bytes()
+    run = execution.execute(mini / APPLE, mini, save=False)
+    assert [(p.code, "和为 4" in p.message) for p in run.problems] == [("other-output", True)]
+    assert path.read_bytes() == before
