@@ -1,0 +1,175 @@
+"""Finding the element that holds the article, and taking out of it what is no article."""
+
+import re
+
+from studyguide.articles.html.dom import Element, classes, drop, text_of, words
+
+_BODIES = (
+    "article-entry post-body post-content entry-content article-content article-body article__content article-detail "
+    "markdown-body markdown-section theme-default-content theme-doc-markdown vp-doc gh-content post-full-content "
+    "RichText rich_media_content blogpost-body blog-post-content notion-page-content page-body htmledit_views "
+    "show-content rst-content bd-article jp-Notebook e-content single-content post__content td-content book-body "
+    "content__default page-inner".split()
+)
+"""Classes and ids that generators and platforms give to the body of an article."""
+_BODY_IDS = "article-container js_content content_views article_content cnblogs_post_body notebook-container".split()
+_MARKED = frozenset(name.lower() for name in (*_BODIES, *_BODY_IDS))
+
+_NEVER = (
+    "script style nav form button select textarea dialog template object link meta noscript svg canvas map footer input"
+).split()
+_ROLES = frozenset(
+    "navigation banner contentinfo complementary search menu menubar toolbar dialog alertdialog button tooltip".split()
+)
+_NOISE = re.compile(
+    r"""(?x)(?:^|\s)(?:
+      breadcrumbs? | (?:post|article|entry|page)\s(?:meta|footer|nav|navigation|tags?|copyright|share|actions?|info|author
+      |date|header|license|donate|reward|toc|widgets?|recommend|related|end) | meta\sinfo | byline | author\s(?:box|card|info|bio)
+      | share | sharing | sharedaddy | social(?:\s\w+)? | rewards? | donate | donation | appreciate | sponsors? | copyright | license
+      | licence | licensing | comments? | commentlist | disqus | gitalk | gitment | valine | waline | twikoo | utterances | giscus
+      | related(?:\s?posts?|\sarticles?|\stopics)? | relatedposts(?:\slist)? | recommend(?:s|ed|ations?)?(?:\s\w+)? | jp\srelatedposts
+      | prev\snext | next\sprev | pagination | paginator | pager | pagenav | prev\snext\sarea
+      | toc | tocs | table\sof\scontents | tableofcontents | catalog(?:ue)? | markdown\stoc | outline
+      | sidebar | side\s?bar | aside | widget | tag\s(?:list|links|cloud|share) | tags | tagcloud | category | categories
+      | edit\s(?:link|page|this\spage) | page\sedit | last\supdated? | contributors | view\ssource | prerequisites\sbadge
+      | ad | ads | adsbygoogle | advert | advertisement | banner | subscribe | subscription | newsletter | qrcode | qr\scode
+      | copy | copy\s?(?:btn|button|code)(?:\s\w+)? | copybtn | clipboard | btn\scopy | button\scopy | toolbar | code\stoolbar\sitem
+      | hidden | sr\sonly | visually\shidden | screen\sreader\stext | print\sonly | skip\slink | read\snext | back\sto\stop
+      | post\sbottom | reading\stime | word\scount | likes? | vote | rating | follow | wechat\sofficial | headerlink
+      | heading\sanchor | header\sanchor | anchor\s?link | anchorjs\slink | hash\slink | mathjax\spreview | footer
+    )(?:\s|$)"""
+)
+_GLUED = re.compile(r"^(?:tags?|share|meta|toc|nav|menu|comment|copyright|reward|like)$")
+_CONTAINERS = frozenset("div section ul ol aside header footer p dl table span a h4 h5 center blockquote".split())
+_CONTENT = ("p", "pre", "li", "h1", "h2", "h3", "h4", "blockquote", "table", "math", "img", "figure")
+
+
+def find(root: Element) -> Element:
+    """The element that holds the article.
+
+    A body that its generator marks wins when it holds a fair part of the text; else the tree is descended as long as
+    one child holds nearly all text that is no link.
+    """
+    body = root.find("body")
+    body = root if body is None else body
+    for element in list(body.iter("script", "style", "noscript", "template", "nav", "footer", "form", "aside")):
+        if element.tag in ("nav", "footer", "form") or (element.tag == "aside" and not _keeps(element)):
+            drop(element)
+    marked = [element for element in body.iter() if isinstance(element.tag, str) and _is_marked(element)]
+    marked += body.iter("article", "main")
+    whole = _mass(body)
+    weights = {element: _mass(element) for element in dict.fromkeys(marked)}
+    best = None
+    for element, weight in weights.items():
+        heavy = weight >= 0.35 * whole or _is_marked(element)
+        if heavy and weight and (best is None or weight > weights[best] * (0.55 if _inside(element, best) else 1.0)):
+            best = element
+    return _descend(best if best is not None else body)
+
+
+def clean(article: Element) -> None:
+    """Take out navigation, boxes and everything else around the text, in place."""
+    total = _mass(article)
+    for element in list(article.iterdescendants()):
+        if not isinstance(element.tag, str) or element.getparent() is None:
+            continue
+        if _is_noise(element) and _mass(element) <= max(0.3 * total, 60):
+            drop(element)
+
+
+def _is_marked(element: Element) -> bool:
+    if (element.get("itemprop") or "") in ("articleBody", "text"):
+        return True
+    names = [name.lower() for name in classes(element)]
+    return not _MARKED.isdisjoint(names) or (element.get("id") or "").lower() in _MARKED
+
+
+def _inside(element: Element, outer: Element) -> bool:
+    return outer in element.iterancestors()
+
+
+def _keeps(element: Element) -> bool:
+    """An aside that is part of the text: a note or a footnote."""
+    names = set(words(element))
+    return bool(names & {"admonition", "note", "footnote", "footnotes", "callout", "tip", "warning", "hint", "alert"}) or (
+        (element.get("role") or "").startswith("doc-")
+    )
+
+
+def _mass(element: Element) -> int:
+    """Length of the text inside that is neither link nor script."""
+    total = 0
+    for part in element.iter():
+        tag = part.tag
+        if isinstance(tag, str) and tag not in ("script", "style", "a", "option", "noscript") and part.text:
+            total += len(part.text.strip())
+        if part.tail and part is not element:
+            total += len(part.tail.strip())
+    return total
+
+
+def _descend(element: Element) -> Element:
+    """Down to the element whose children share the text between them."""
+    while True:
+        here = _mass(element)
+        inner = [child for child in element if isinstance(child.tag, str) and child.tag in ("div", "section", "article", "main")]
+        heavy = max(inner, key=_mass, default=None)
+        if heavy is None or _mass(heavy) < 0.9 * here or _is_marked(element):
+            return element
+        others = [child for child in element if child is not heavy and isinstance(child.tag, str)]
+        if any(child.tag in _CONTENT or next(child.iter("p", "pre", "h2"), None) is not None for child in others):
+            return element
+        element = heavy
+
+
+def _is_noise(element: Element) -> bool:
+    tag = element.tag
+    if tag in _NEVER:
+        return not _needed(element)
+    if (element.get("role") or "") in _ROLES and not _keeps(element):
+        return True
+    if element.get("hidden") is not None or "display:none" in (element.get("style") or "").replace(" ", "").lower():
+        return not _needed(element) and tag not in ("div", "section") or _mass(element) < 40
+    if tag not in _CONTAINERS:
+        return False
+    if element.get("class") is None and element.get("id") is None:
+        return False
+    if tag in ("h4", "h5"):
+        return False
+    for name in [*classes(element), element.get("id") or ""]:
+        spoken = " ".join(_split(name))
+        if spoken and _NOISE.search(f" {spoken} ") and not _spares(element, spoken):
+            return True
+    return False
+
+
+_PIECES = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
+
+
+def _split(name: str) -> list[str]:
+    return [piece.lower() for piece in _PIECES.findall(name)]
+
+
+def _spares(element: Element, spoken: str) -> bool:
+    """Code, formulas and headings are never noise, whatever their classes say."""
+    if element.tag in ("span", "a", "p"):
+        return not re.search(r"copy|anchor|headerlink|hash link|preview|sr only|visually|copyright|share|screen", spoken)
+    return next(element.iter("pre", "math", "h2"), None) is not None and len(text_of(element)) > 80
+
+
+def _needed(element: Element) -> bool:
+    """Script that is a formula, noscript that is a lazy image, the box of a task, a drawing of a formula."""
+    if element.tag == "script":
+        return (element.get("type") or "").startswith("math/")
+    if element.tag == "noscript":
+        return next(element.iter("img"), None) is not None
+    if element.tag == "input":
+        return element.get("type") == "checkbox"
+    return element.tag in ("svg", "object") and element.getparent().tag.startswith("mjx-")
+
+
+def strip_scripts(element: Element) -> None:
+    """Take out of a fragment what can run or is never text; nothing is taken for noise by its name."""
+    for inner in list(element.iterdescendants(*_NEVER)):
+        if inner.getparent() is not None and not _needed(inner):
+            drop(inner)

@@ -1,0 +1,196 @@
+"""Code blocks: the text of the code to the byte, without line numbers and buttons, and its language."""
+
+import re
+
+from studyguide.articles.html.dom import Element, classes
+
+_GUTTER = re.compile(
+    r"""(?ix)^(?:gutter|lineno|linenos|linenodiv|line-?numbers?|line-numbers-rows|line-numbers-wrapper|linenumber|line_numbers
+      |lnt|ln|ln-num|rouge-gutter|hljs-ln-numbers|hljs-ln-n|blob-num|code-snippet__line-index|codeblock-linenumber
+      |react-syntax-highlighter-line-number|crayon-nums|pre-numbering|enlighter-linenumber|CodeMirror-linenumber|no-select
+      |copy|copy-?btn|copybtn|copy-?button|copy-code.*|btn-copy|btn-clipboard|clipboard.*|hljs-button|code-copy.*|buttonGroup.*
+      |toolbar|toolbar-item|language-tag|lang-label|code-lang|code-header|highlight-tools|prompt)$"""
+)
+_LANGUAGE = re.compile(r"(?i)^(?:language|lang|highlight-source|highlight-text|highlight|brush:?|sourceCode)[-_:]([\w+#.-]+?);?$")
+_BRUSH = re.compile(r"(?i)(?:brush|lang(?:uage)?)\s*:\s*([\w+#-]+)")
+_NO_LANGUAGE = frozenset(
+    """highlight hljs notranslate default none plain plaintext text txt nohighlight prettyprint linenums code codehilite
+    sourcecode line-numbers highlighter-rouge undefined auto literal-block wrap numberlines chroma block code-block prism
+    copyable prettyprinted shiki input_area true false sourceCode rouge-code vp-adaptive-theme""".lower().split()
+)
+_KNOWN = frozenset(
+    """bash sh shell zsh console powershell python py python3 ipython ipython3 java scala kotlin sql hive hiveql c cpp c++ cs csharp
+    go golang rust js javascript ts typescript jsx tsx json yaml yml toml xml html css scss r ruby rb php perl lua
+    swift objectivec objc matlab julia latex tex makefile cmake dockerfile docker nginx ini properties diff patch groovy
+    haskell clojure erlang elixir vim markdown md protobuf proto graphql awk sed asm fortran cuda mermaid plantuml
+    vue dart solidity verilog bat batch cmd http pycon shell-session apache thrift""".split()
+)
+_ROWS = ("tr", "li", "div", "p")
+
+
+def is_code(element: Element) -> bool:
+    """Whether a block element is a code block and nothing else."""
+    tag = element.tag
+    if tag == "pre":
+        return True
+    names = set(classes(element))
+    if tag == "figure":
+        return "highlight" in names or _only_code(element)
+    if tag == "table":
+        return bool(names & {"highlighttable", "rouge-table", "lntable", "syntaxhighlighter", "codehilitetable", "hljs-ln"}) or (
+            any(_is_gutter(cell) for cell in element.iter("td")) and next(element.iter("pre", "code"), None) is not None
+        )
+    if tag in ("div", "section"):
+        marked = any(name.startswith(("language-", "lang-", "highlight", "code-block", "codeBlock", "crayon-")) for name in names)
+        marked = marked or bool(names & {"highlight", "codehilite", "sourceCode", "code-snippet__fix", "cnblogs_code", "code-wrapper",
+                                         "literal-block-wrapper", "input_area", "code-toolbar", "syntaxhighlighter", "gist"})  # fmt: skip
+        marked = marked or element.get("data-language") is not None or element.get("data-lang") is not None
+        return marked and (_only_code(element) or ("syntaxhighlighter" in names and next(element.iter("td"), None) is not None))
+    return False
+
+
+def _only_code(element: Element) -> bool:
+    """One code block inside, and around it only numbers, buttons, a caption."""
+    pres = [pre for pre in element.iter("pre") if not _in_gutter(pre, element)]
+    if len(pres) != 1:
+        return False
+    return not any(True for _ in element.iter("p", "h2", "h3", "img") if _outside(_, pres[0]))
+
+
+def _outside(element: Element, pre: Element) -> bool:
+    return pre not in element.iterancestors()
+
+
+def _is_gutter(element: Element) -> bool:
+    return any(_GUTTER.match(name) for name in classes(element)) or (
+        element.get("data-line-number") is not None and not "".join(element.itertext()).strip()
+    )
+
+
+def _in_gutter(element: Element, top: Element) -> bool:
+    while element is not None and element is not top:
+        if _is_gutter(element):
+            return True
+        element = element.getparent()
+    return False
+
+
+def read(element: Element) -> tuple[str, str, str]:
+    """Text, language and caption of a code block; the text ends with a line end and is otherwise as it was typed."""
+    pre = _source(element)
+    parts: list[str] = []
+    _collect(pre, parts, top=True)
+    content = "".join(parts).replace("\r\n", "\n").replace("\r", "\n").replace("\xa0", " ").replace("\u200b", "")
+    content = content.strip("\n") if pre.tag != "pre" else content.removeprefix("\n").rstrip("\n")
+    content = _unnumbered(content, pre)
+    return content.rstrip("\n \t") + "\n", language(element, pre), _caption(element)
+
+
+def _source(element: Element) -> Element:
+    """The element that holds the code: of a table with numbers, the cell without them."""
+    if element.tag == "pre":
+        inner = [pre for pre in element.iterdescendants("table")]
+        return element if not inner else element
+    pres = [pre for pre in element.iter("pre") if not _in_gutter(pre, element)]
+    if pres:
+        return pres[-1]
+    cells = [cell for cell in element.iter("td") if not _is_gutter(cell)]
+    return cells[-1] if len(cells) == 1 else element
+
+
+def _collect(element: Element, parts: list[str], top: bool = False) -> None:
+    if not top and (_is_gutter(element) or element.tag in ("button", "script", "style", "svg", "noscript")):
+        return
+    if element.tag == "br":
+        parts.append("\n")
+        return
+    row = not top and (element.tag in _ROWS or (element.tag == "code" and element.getparent().tag == "pre"))
+    row = row or (not top and element.tag == "span" and _is_line(element))
+    if row and parts and not parts[-1].endswith("\n") and any(parts) and not _first(element):
+        parts.append("\n")
+    if element.text:
+        parts.append(element.text)
+    for child in element:
+        if isinstance(child.tag, str):
+            _collect(child, parts)
+        if child.tail and not (child.tag in _ROWS and not child.tail.strip()):
+            parts.append(child.tail)
+
+
+def _is_line(element: Element) -> bool:
+    """A span that stands for a line: another follows or precedes with nothing between."""
+    names = classes(element)
+    if not ("line" in names or "code-line" in names or "cl" in names or element.get("data-line") is not None):
+        return False
+    before = element.getprevious()
+    return before is not None and not before.tail and before.tag == "span" and classes(before)[:1] == names[:1]
+
+
+def _first(element: Element) -> bool:
+    before = element.getprevious()
+    return before is None and not (element.getparent().text or "").strip() and element.tag == "code"
+
+
+def _unnumbered(content: str, pre: Element) -> str:
+    """Code without numbers that stand as plain text at the beginning of every line."""
+    lines = content.split("\n")
+    if len(lines) < 2 or not any(span.text and span.text.strip() == "1" for span in pre.iter("span")):
+        return content
+    numbers = [re.match(r"[ \t]*(\d+)(?:[ \t]|$)", line) for line in lines]
+    if all(number and int(number[1]) == at for at, number in enumerate(numbers, 1)):
+        width = len(numbers[-1][0].rstrip()) + 1  # type: ignore[index]
+        return "\n".join(line[width:] for line in lines)
+    return content
+
+
+def language(*elements: Element) -> str:
+    """The language that one of the elements, or an element in or just around them, names."""
+    outer = elements[0]
+    seen: list[Element] = []
+    seen += [code for pre in elements[-1:] for code in pre.iter("code")]
+    inner = elements[-1]
+    while inner is not None and inner is not outer.getparent():
+        seen.append(inner)
+        inner = inner.getparent()
+    around = outer.getparent()
+    for _ in range(2):
+        if around is not None and around.tag in ("div", "figure", "section", "td") and len(around) <= 3:
+            seen.append(around)
+            around = around.getparent()
+    for element in seen:
+        if name := _named(element):
+            return name
+    return ""
+
+
+def _named(element: Element) -> str:
+    for key in ("data-lang", "data-language", "data-code-language", "data-enlighter-language", "data-ke-language"):
+        name = (element.get(key) or "").lower()
+        if name and name not in _NO_LANGUAGE:
+            return name
+    names = classes(element)
+    for name in names:
+        match = _LANGUAGE.match(name)
+        if match and match[1].lower() not in _NO_LANGUAGE and not match[1].isdigit():
+            return match[1].lower()
+    brush = _BRUSH.search(" ".join(names)) or _BRUSH.search(element.get("data-lang") or "")
+    if brush and brush[1].lower() not in _NO_LANGUAGE:
+        return brush[1].lower()
+    if element.tag in ("pre", "code", "figure", "div") and not {"highlight", "hljs", "sourceCode", "prettyprint"}.isdisjoint(names):
+        known = [name.lower() for name in names if name.lower() not in _NO_LANGUAGE]
+        if known and re.fullmatch(r"[\w+#-]+", known[-1]):
+            named = [name for name in known if name in _KNOWN] or (known if element.tag != "div" and len(known) == 1 else [])
+            if named:
+                return named[0]
+    if element.tag in ("pre", "code"):
+        known = [name.lower() for name in names if name.lower() in _KNOWN]
+        lang = (element.get("lang") or "").lower()
+        return known[0] if known else (lang if lang in _KNOWN else "")
+    return ""
+
+
+def _caption(element: Element) -> str:
+    for caption in element.iter("figcaption", "caption"):
+        spans = [span for span in caption.iter("span")]
+        return "".join((spans[0] if spans else caption).itertext()).strip()
+    return ""

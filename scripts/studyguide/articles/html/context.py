@@ -1,0 +1,30 @@
+"""What the parts of the HTML reader share while they read one page."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from studyguide.articles.article import KINDS, Loss
+from studyguide.articles.html.dom import Element
+from studyguide.articles.html.footnotes import Footnotes
+
+
+@dataclass(slots=True)
+class Context:
+    """The page being read, and what was found and lost in it so far."""
+
+    url: str = ""
+    """The page's own address, to make others absolute."""
+    typeset: bool = False
+    """Whether a script of the page typesets TeX in its text."""
+    folder: Path | None = None
+    """The only folder from which local images are read."""
+    notes: Footnotes = field(default_factory=Footnotes)
+    heading_ids: frozenset[str] = frozenset()
+    """Ids that links of the page may lead to, because a heading stands there."""
+    found: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
+    losses: list[Loss] = field(default_factory=list)
+    assets: dict[str, bytes] = field(default_factory=dict)
+
+    def lose(self, element: Element, what: str) -> None:
+        """Note that something of the page is not kept."""
+        self.losses.append(Loss(element.sourceline or 1, what))

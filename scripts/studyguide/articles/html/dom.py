@@ -1,0 +1,74 @@
+"""Small questions about elements of a parsed page, asked everywhere."""
+
+import re
+from collections.abc import Iterator
+
+from lxml import etree, html
+
+BLOCKS = frozenset(
+    "address article aside blockquote center dd details dialog dir div dl dt fieldset figcaption figure footer form "
+    "h1 h2 h3 h4 h5 h6 header hgroup hr li main menu nav ol p pre section table tbody td tfoot th thead tr ul video "
+    "iframe audio summary".split()
+)
+"""Elements that begin a block of their own."""
+
+_WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
+_SPACE = re.compile(r"\s+")
+
+Element = html.HtmlElement
+
+
+def parse(text: str) -> Element:
+    """The tree of a page; raises nothing, an empty text gives an empty body."""
+    parser = html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True)
+    try:
+        return html.document_fromstring(text.encode("utf-8", "replace"), parser=parser)
+    except etree.ParserError:
+        return html.document_fromstring("<html><body></body></html>")
+
+
+def classes(element: Element) -> list[str]:
+    """The classes of an element, as written."""
+    value = element.get("class")
+    return value.split() if value else []
+
+
+def has_class(element: Element, *names: str) -> bool:
+    """Whether the element has one of these classes."""
+    value = element.get("class")
+    return bool(value) and not set(names).isdisjoint(value.split())
+
+
+def words(element: Element) -> list[str]:
+    """Lower-case words of classes and id: `postMeta`, `post-meta` and `post_meta` alike give `post`, `meta`."""
+    value = f"{element.get('class') or ''} {element.get('id') or ''}"
+    return [word.lower() for word in _WORDS.findall(value)]
+
+
+def text_of(element: Element) -> str:
+    """All text inside, white space collapsed."""
+    return _SPACE.sub(" ", "".join(element.itertext())).strip()
+
+
+def drop(element: Element) -> None:
+    """Take an element out and leave the text after it."""
+    parent = element.getparent()
+    if parent is None:
+        return
+    if element.tail:
+        before = element.getprevious()
+        if before is None:
+            parent.text = (parent.text or "") + element.tail
+        else:
+            before.tail = (before.tail or "") + element.tail
+    parent.remove(element)
+
+
+def has_block(element: Element) -> bool:
+    """Whether a block stands anywhere inside."""
+    return next(element.iterdescendants(*BLOCKS), None) is not None
+
+
+def children(element: Element) -> Iterator[Element]:
+    """The child elements, comments left out."""
+    return (child for child in element if isinstance(child.tag, str))

@@ -1,0 +1,135 @@
+"""Footnotes of every generator: a small link to a text that links back."""
+
+import re
+from dataclasses import dataclass, field
+from urllib.parse import unquote
+
+from studyguide.articles.html.dom import Element, drop, text_of, words
+
+_NUMBER = re.compile(r"^[\[\(（【^]*\s*(?:[\d*†‡]{1,4}|[a-z]|note\s*\d+|注\s*\d*)\s*[\]\)）】]*$", re.I)
+_MARKED = re.compile(r"(?i)(?:^|[\s_:.-])(?:fn|footnote|footnotes|note|endnote|cite_note|ftn|_ftn)[\d:_.-]*")
+
+
+@dataclass(slots=True)
+class Footnotes:
+    """The footnotes of a page; they are taken out of the tree when they are found."""
+
+    refs: dict[Element, str] = field(default_factory=dict)
+    """Elements that refer to a footnote, and its label."""
+    texts: dict[str, Element] = field(default_factory=dict)
+    """The element that holds the text of each label, in order."""
+
+
+def find(article: Element) -> Footnotes:
+    """Find footnotes by structure: a short link whose target links back to it or is marked as a note."""
+    notes = Footnotes()
+    _attributes(article, notes)
+    links = [link for link in article.iter("a") if (link.get("href") or "").count("#") and len(text_of(link)) <= 8]
+    if not links:
+        return notes
+    targets = {element.get("id"): element for element in article.iter() if element.get("id")}
+    named = {element.get("name"): element for element in article.iter("a") if element.get("name")}
+    labels: dict[str, str] = {}
+    backs: list[Element] = []
+    for link in links:
+        fragment = unquote((link.get("href") or "").partition("#")[2])
+        target = targets.get(fragment, named.get(fragment))
+        if target is None or not (_NUMBER.match(text_of(link)) or "footnote" in (link.get("class") or "")):
+            continue
+        note = _note(target)
+        if note is None or link in note.iterdescendants() or not _belongs(link, note, fragment):
+            continue
+        if fragment not in labels:
+            labels[fragment] = _label(text_of(link), fragment, set(labels.values()))
+            notes.texts[labels[fragment]] = note
+        holder = link.getparent()
+        sup = holder if holder is not None and holder.tag == "sup" and text_of(holder) == text_of(link) else link
+        notes.refs[sup] = labels[fragment]
+    for note in notes.texts.values():
+        for link in list(note.iter("a")):
+            if _is_back(link, notes):
+                backs.append(link)
+    for link in backs:
+        drop(link)
+    _take_out(notes)
+    return notes
+
+
+def _attributes(article: Element, notes: Footnotes) -> None:
+    """References that carry their text in an attribute."""
+    for sup in article.iter("sup"):
+        if sup.get("data-draft-type") != "reference" and sup.get("data-footnote") is None:
+            continue
+        text, url = sup.get("data-text") or sup.get("data-footnote") or "", sup.get("data-url") or ""
+        label = sup.get("data-numero") or str(len(notes.texts) + 1)
+        if label not in notes.texts:
+            holder = sup.makeelement("p")
+            holder.text = text + (" " if text and url else "")
+            if url:
+                link = sup.makeelement("a", href=url)
+                link.text = url
+                holder.append(link)
+            notes.texts[label] = holder
+        notes.refs[sup] = label
+
+
+def _note(target: Element) -> Element | None:
+    """The element that holds the text that a target stands for."""
+    if target.tag in ("a", "span", "sup", "strong"):
+        for outer in target.iterancestors("li", "p", "aside", "dd", "dt", "tr", "div"):
+            target = outer
+            break
+    if target.tag == "dt":
+        after = target.getnext()
+        return after if after is not None and after.tag == "dd" else None
+    if target.tag == "tr":
+        return target[-1] if len(target) else None
+    return target if target.tag in ("li", "p", "aside", "dd", "div", "td", "section") else None
+
+
+def _belongs(link: Element, note: Element, fragment: str) -> bool:
+    """Whether a note is the text of the footnote that a link refers to."""
+    ids = {link.get("id"), link.get("name"), *(outer.get("id") for outer in list(link.iterancestors())[:2])}
+    ids |= {inner.get("id") for inner in link.iter()} - {None}
+    for back in note.iter("a"):
+        if unquote((back.get("href") or "").partition("#")[2]) in ids - {None}:
+            return True
+    if _MARKED.search(fragment) and (link.getparent().tag == "sup" or "footnote" in (link.get("class") or "")):
+        return True
+    return any("footnotes" in words(outer) for outer in [note, *note.iterancestors()])
+
+
+def _label(text: str, fragment: str, used: set[str]) -> str:
+    label = re.sub(r"[^\w]+", "", text) or re.sub(r"[^\w]+", "-", fragment).strip("-")
+    while not label or label in used:
+        label += "x"
+    return label
+
+
+def _is_back(link: Element, notes: Footnotes) -> bool:
+    fragment = unquote((link.get("href") or "").partition("#")[2])
+    if not fragment:
+        return False
+    marked = {"backref", "reversefootnote", "backlink", "back"} & set(words(link)) or "↩" in text_of(link) or "↑" in text_of(link)
+    return bool(marked) or re.match(r"(?i)fnref|.*ref[\d:_-]|id\d+$|cite_ref|_ftnref|r\d+$", fragment) is not None
+
+
+def _take_out(notes: Footnotes) -> None:
+    """Remove the texts from the tree, and the lists, rules and headings that held nothing else."""
+    for text in notes.texts.values():
+        parent = text.getparent()
+        if parent is None:
+            continue
+        if text.tag == "dd" and text.getprevious() is not None and text.getprevious().tag == "dt":
+            drop(text.getprevious())
+        for label in [inner for inner in text if inner.tag == "span" and {"label", "backrefs"} & set(words(inner))]:
+            drop(label)
+        drop(text)
+        while parent is not None and parent.getparent() is not None and not "".join(parent.itertext()).strip() and parent.tag != "body":
+            if next(parent.iter("img", "pre"), None) is not None:
+                break
+            outer = parent.getparent()
+            drop(parent)
+            parent = outer
+        if parent is not None and "footnotes" in words(parent) and len(text_of(parent)) < 12 and parent.getparent() is not None:
+            drop(parent)

@@ -1,0 +1,68 @@
+"""Images: the address that a lazy page hides, and the bytes of those that lie beside the page."""
+
+import re
+from pathlib import Path
+from urllib.parse import unquote, urljoin, urlsplit
+
+from studyguide.articles.html.dom import Element
+
+_LAZY = (
+    "data-original data-src data-lazy-src data-actualsrc data-original-src data-echo data-url data-lazyload data-lazy "
+    "data-srcset data-lazy-srcset".split()
+)
+_PLACEHOLDER = re.compile(r"(?i)^(?:data:|about:|$)|/(?:loading|placeholder|blank|spacer|transparent|lazy|pixel|grey|1x1)[\w-]*\.\w+$")
+_SUFFIXES = frozenset(".png .jpg .jpeg .gif .svg .webp .bmp .avif".split())
+_LIMIT = 20_000_000
+
+
+def address(element: Element) -> str:
+    """The real address of an `img`: lazy attributes before a placeholder, the largest of a `srcset`."""
+    source = (element.get("src") or "").strip()
+    for name in _LAZY:
+        value = (element.get(name) or "").strip()
+        if value and not value.startswith("data:"):
+            return _largest(value) if "srcset" in name else value
+    if _PLACEHOLDER.search(source):
+        source = _largest(element.get("srcset") or "") or source
+        parent = element.getparent()
+        if parent is not None and parent.tag == "picture" and (not source or source.startswith("data:")):
+            sets = [_largest(inner.get("srcset") or inner.get("data-srcset") or "") for inner in parent.iter("source")]
+            source = next(filter(None, sets), source)
+    return source
+
+
+def _largest(srcset: str) -> str:
+    """The candidate of a `srcset` with the greatest width or density."""
+    best, size = "", -1.0
+    for candidate in re.split(r",\s+|,(?=https?:)", srcset.strip()):
+        url, _, descriptor = candidate.strip().partition(" ")
+        number = float(match[0]) if (match := re.match(r"[\d.]+", descriptor.strip())) else 0.0
+        if url and number > size:
+            best, size = url, number
+    return best
+
+
+def resolve(source: str, base: str) -> str:
+    """An address made absolute where the page says what its own is."""
+    if source.startswith("//"):
+        return f"https:{source}"
+    if base and not urlsplit(source).scheme and not source.startswith("#"):
+        return urljoin(base, source)
+    return source
+
+
+def read_local(source: str, folder: Path | None) -> tuple[str, bytes] | None:
+    """Name and bytes of an image file below `folder`; None for everything else, above all for paths that lead out of it."""
+    if folder is None or not source or urlsplit(source).scheme or source.startswith(("//", "data:")):
+        return None
+    path = unquote(re.split(r"[?#]", source)[0])
+    if "\0" in path or Path(path).suffix.lower() not in _SUFFIXES:
+        return None
+    root = folder.resolve()
+    try:
+        file = (root / path.lstrip("/")).resolve()
+        if not file.is_relative_to(root) or not file.is_file() or file.stat().st_size > _LIMIT:
+            return None
+        return file.relative_to(root).as_posix().replace("/", "-").replace(" ", "-"), file.read_bytes()
+    except (OSError, ValueError):
+        return None

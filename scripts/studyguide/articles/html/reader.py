@@ -1,0 +1,149 @@
+"""The way from a page to an `Article`: decode, find the body, clean it, read it, put its headings in order."""
+
+import re
+import unicodedata
+from pathlib import Path
+from urllib.parse import unquote
+
+from markdown_it.token import Token
+
+from studyguide.articles import tokens as make
+from studyguide.articles.article import Article
+from studyguide.articles.html import blocks, body, dom, footnotes, page
+from studyguide.articles.html.context import Context
+from studyguide.articles.html.decode import decode
+
+_HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
+
+
+def read_html(data: bytes, source: str, *, charset: str = "", folder: Path | None = None) -> Article:
+    """The article of a saved page.
+
+    Parameters: `source` is the path or address that messages and the report name; `charset` the one of the HTTP
+    header, if any; `folder` the only one from which images are read, into `Article.assets`. Nothing is fetched.
+
+    Raises `ProblemError`: `not-text` for bytes that are no page.
+    """
+    root = dom.parse(decode(data, source, charset))
+    head = page.read(root)
+    element = body.find(root)
+    body.clean(element)
+    context = Context(url=head.url, typeset=head.typeset, folder=folder)
+    tokens = _read(element, context)
+    title = _title(tokens, head.titles)
+    tokens = _without_title(tokens, title, context)
+    regularise(tokens)
+    return Article(
+        source=source,
+        kind="html",
+        title=title,
+        tokens=tokens,
+        text=plain_text(tokens),
+        date=head.date,
+        tags=head.tags,
+        url=head.url,
+        assets=context.assets,
+        found=context.found,
+        losses=sorted(context.losses),
+    )
+
+
+def read_fragment(text: str, *, url: str = "", typeset: bool = False, folder: Path | None = None) -> tuple[list[Token], Context]:
+    """The tokens of HTML that is a body already, e.g. what stands inside Markdown, and what was found in it.
+
+    Headings keep their levels.
+    """
+    context = Context(url=url, typeset=typeset, folder=folder)
+    root = dom.parse(f"<html><body>{text}</body></html>")
+    element = root.find("body")
+    body.strip_scripts(element)
+    return _read(element, context), context
+
+
+def _read(element: dom.Element, context: Context) -> list[Token]:
+    context.notes = footnotes.find(element)
+    ids = set()
+    for heading in element.iter(*_HEADINGS):
+        ids.update(inner.get("id") or inner.get("name") for inner in heading.iter())
+        outer = heading.getparent()
+        if outer is not None and next(iter(outer), None) is heading:
+            ids.add(outer.get("id"))
+    context.heading_ids = frozenset(unquote(name) for name in ids if name)
+    tokens = blocks.read(element, context)
+    for label, text in context.notes.texts.items():
+        note = blocks.read(text, context) or make.paragraph([make.text("…")])
+        tokens += make.footnote(label, note)
+    _name_headings(tokens)
+    return tokens
+
+
+def _name_headings(tokens: list[Token]) -> None:
+    """One id for each heading, and links to its other ids led to that one."""
+    names: dict[str, str] = {}
+    for token in tokens:
+        if token.type == "heading_open" and token.meta.get("ids"):
+            first = unquote(token.meta["ids"][0])
+            token.attrs["id"] = first
+            names |= {unquote(name): first for name in token.meta["ids"]}
+            token.meta = {}
+    for token in tokens:
+        for child in token.children or []:
+            if child.type == "link_open" and str(child.attrs["href"]).startswith("#"):
+                child.attrs["href"] = f"#{names.get(child.attrs['href'][1:], child.attrs['href'][1:])}"
+
+
+def _normal(text: str) -> str:
+    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text)).lower()
+
+
+def _heading_text(tokens: list[Token], at: int) -> str:
+    return "".join(child.content for child in tokens[at + 1].children or [])
+
+
+def _title(tokens: list[Token], titles: tuple[str, ...]) -> str:
+    """The page's own title, else the first heading of the highest level."""
+    first = next((at for at, token in enumerate(tokens) if token.type == "heading_open"), None)
+    if first is not None and tokens[first].tag == "h1" and not any(token.tag == "h1" for token in tokens[first + 3 :] if token.nesting == 1):
+        text = _heading_text(tokens, first)
+        if not titles or any(_normal(text) in _normal(title) for title in titles):
+            return text
+    if titles:
+        return titles[0]
+    return _heading_text(tokens, first) if first is not None else ""
+
+
+def _without_title(tokens: list[Token], title: str, context: Context) -> list[Token]:
+    """The body without the heading that repeats the title."""
+    for at, token in enumerate(tokens):
+        if token.type == "heading_open":
+            if _normal(_heading_text(tokens, at)) == _normal(title):
+                context.found["headings"] -= 1
+                return tokens[:at] + tokens[at + 3 :]
+            break
+    return tokens
+
+
+def regularise(tokens: list[Token]) -> None:
+    """Heading levels made regular in place: they begin at 2 and go down one at a time."""
+    stack: list[int] = []
+    for at, token in enumerate(tokens):
+        if token.type != "heading_open":
+            continue
+        level = int(token.tag[1])
+        while stack and stack[-1] >= level:
+            stack.pop()
+        stack.append(level)
+        for half in (token, tokens[at + 2]):
+            half.tag = f"h{min(len(stack) + 1, 6)}"
+            half.markup = "#" * int(half.tag[1])
+
+
+def plain_text(tokens: list[Token]) -> str:
+    """The text of all tokens, a line for each block."""
+    lines = []
+    for token in tokens:
+        if token.type == "inline":
+            lines.append("".join(child.content for child in token.children or [] if child.type != "html_inline"))
+        elif token.type in ("fence", "code_block", "math_block", "math_block_label"):
+            lines.append(token.content.strip("\n"))
+    return "\n".join(lines)
