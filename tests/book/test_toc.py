@@ -40,7 +40,7 @@ def test_heavy_requirement_does_not_hold_others_back():
 
 
 def test_refresh_writes_jupyter_books_form(mini: Path):
-    """`_toc.yml` has the root, a caption per part with chapters, and the pages about the book; unwritten ones have none."""
+    """`_toc.yml` has the root, a caption for each part that has chapters, and the pages about the book."""
     assert toc.refresh(mini)
     data = yaml.safe_load((mini / "_toc.yml").read_text(encoding="utf-8"))
     assert (data["format"], data["root"]) == ("jb-book", "chapters/index")
