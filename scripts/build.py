@@ -1,5 +1,7 @@
 """Build the HTML book: refresh _toc.yml, then Jupyter Book on all cores; a warning is an error."""
 
+import environment  # noqa: F401, I001 - first: it may start the command again in .venv
+
 import argparse
 import sys
 

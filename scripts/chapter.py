@@ -1,5 +1,7 @@
 """Make a new chapter from the template; it is in the table of contents at once."""
 
+import environment  # noqa: F401, I001 - first: it may start the command again in .venv
+
 import argparse
 import sys
 

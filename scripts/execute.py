@@ -1,5 +1,7 @@
 """Run the chapters whose frozen outputs are stale (or those named) and freeze their outputs anew."""
 
+import environment  # noqa: F401, I001 - first: it may start the command again in .venv
+
 import argparse
 import os
 import sys

@@ -1,5 +1,7 @@
 """Live preview of the book on 127.0.0.1: rebuilds what changed and reloads the page."""
 
+import environment  # noqa: F401, I001 - first: it may start the command again in .venv
+
 import argparse
 import asyncio
 import sys

@@ -1,5 +1,7 @@
 """Bring _toc.yml up to date with the curriculum and the chapters' front matter."""
 
+import environment  # noqa: F401, I001 - first: it may start the command again in .venv
+
 import argparse
 import sys
 

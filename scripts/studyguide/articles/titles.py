@@ -2,10 +2,12 @@
 
 import difflib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from markdown_it.token import Token
+
+from studyguide.articles.plain import words
 
 HAN = r"\u3400-\u4dbf\u4e00-\u9fff"
 GENERIC = re.compile(
@@ -81,24 +83,18 @@ def find_title(sections: Sequence[tuple[str, str]]) -> Title:
 def sections(tokens: Sequence[Token]) -> list[tuple[str, str]]:
     """The headings of a token stream, "" before the first, with the plain text below each."""
     found: list[tuple[str, list[str]]] = [("", [])]
+    in_heading = False
     for token in tokens:
         if token.type == "heading_open":
             found.append(("", []))
         elif token.type == "inline":
-            words = "".join(_words(token))
-            if token.level == 1 and found[-1] == ("", []) and len(found) > 1:
-                found[-1] = (words, [])
+            text = words(token.children or ())
+            if in_heading:
+                found[-1] = (text, [])
             else:
-                found[-1][1].append(words)
+                found[-1][1].append(text)
+        in_heading = token.type == "heading_open"
     return [(heading, "\n".join(texts)) for heading, texts in found]
-
-
-def _words(token: Token) -> Iterator[str]:
-    for child in token.children or []:
-        if child.type in ("text", "code_inline"):
-            yield child.content
-        elif child.type in ("softbreak", "hardbreak"):
-            yield "\n"
 
 
 def polish(title: str) -> str:

@@ -1,0 +1,104 @@
+"""Which chapter each article becomes: a new one, one that it became earlier, or none because another tells it."""
+
+from dataclasses import replace
+
+from studyguide.articles import fingerprint
+from studyguide.importing import requirements, slug, writing
+from studyguide.importing.drafts import Draft, Options, close
+from studyguide.importing.placing import Vocabulary
+from studyguide.importing.report import Entry
+from studyguide.importing.shelf import Shelf, Shelved
+
+
+def aim(leaders: list[Draft], held: Shelf, vocabulary: Vocabulary, options: Options) -> None:
+    """Decide which chapter each article becomes, or which one tells it already."""
+    prose = [fingerprint.prose(draft.article) for draft in leaders]
+    tellers = held.tellers(fingerprint.Texts(prose))
+    taken = set(held.chapters)
+    claimed: set[str] = set()
+    for n, draft in enumerate(leaders):
+        article, entry = draft.article, draft.entry
+        draft.placement = vocabulary.place(article.title, prose[n], article.tags, options.part)
+        entry.score, entry.reason = draft.placement.score, draft.placement.reason
+        known = [*tellers.get(n, []), *_renewed(draft, held)]
+        mine = [s for s in known if s.imported and s.chapter.id not in claimed and _renews(draft, s, options)]
+        mark = fingerprint.of(prose[n])
+        if mine:
+            draft.old = next((s for s in mine if draft.name in s.sources), mine[0])
+            part, chapter_id = draft.old.chapter.part, draft.old.chapter.id
+        elif known and not options.force:
+            status = "duplicate" if known[0].chapter.status == "excerpt" else "covered"
+            other = Entry("", chapter=f"chapters/{known[0].name}.md", part=known[0].chapter.part)
+            close(draft, status, other)
+            continue
+        elif known:
+            part, chapter_id = known[0].chapter.part, slug.unique(known[0].chapter.id, taken)
+        else:
+            part = draft.placement.part
+            chapter_id = _id(draft, held, taken)
+        claimed.add(chapter_id)
+        taken.add(chapter_id)
+        draft.target = writing.Target(part, chapter_id, draft.name, mark, _weight(draft, part, held))
+
+
+def _renewed(draft: Draft, held: Shelf) -> list[Shelved]:
+    """Imported chapters of the same source whose beginning has changed; a place in a listing is no identity."""
+    if draft.article.kind == "listing":
+        return []
+    title = writing.title(draft.article.title)
+    return [s for _, s in sorted(held.chapters.items()) if draft.name in s.sources and s.chapter.title == title]
+
+
+def _renews(draft: Draft, shelved: Shelved, options: Options) -> bool:
+    """Whether a chapter is to be brought up to date from this article, rather than left because another tells it."""
+    same = draft.name in shelved.sources or writing.seals(shelved.text)[0] == writing.digest(draft.article)
+    fuller = shelved.chapter.status == "excerpt" and not draft.article.truncated
+    return same or fuller or options.force
+
+
+def _id(draft: Draft, held: Shelf, taken: set[str]) -> str:
+    """An id from the title. That of a planned chapter is free only for its own subject, in its own part."""
+    wanted = slug.slug(draft.article.title, held.plan)
+    subject = draft.placement.chapter
+    own = subject.id if subject is not None and subject.part == draft.placement.part else ""
+    return slug.unique(wanted, taken | (set(held.plan.chapters) - {own}))
+
+
+def _weight(draft: Draft, part: str, held: Shelf) -> int:
+    """Ten times the place in its part of the planned chapter that the article is nearest to."""
+    subject = draft.placement.chapter
+    if subject is None or subject.part != part:
+        return 0
+    return 10 * (1 + [c.id for c in held.plan.part(part).chapters].index(subject.id))
+
+
+def require(leaders: list[Draft], held: Shelf, vocabulary: Vocabulary) -> None:
+    """Fill in what each chapter requires, from the chapters that the book will hold after this run."""
+    drafts = [draft for draft in leaders if draft.waiting]
+    targets = {draft.target.id for draft in drafts}
+    providers: dict[str, tuple[int, float, str]] = {}
+
+    def provide(subject: str, rank: int, score: float, chapter_id: str) -> None:
+        better = providers.get(subject)
+        if subject and (better is None or (rank, -score, chapter_id) < (better[0], -better[1], better[2])):
+            providers[subject] = (rank, score, chapter_id)
+
+    for chapter_id, shelved in sorted(held.chapters.items()):
+        if chapter_id in targets:
+            continue
+        if chapter_id in held.plan.chapters:
+            provide(chapter_id, 0, 1.0, chapter_id)
+        elif shelved.imported:
+            place = vocabulary.place(shelved.chapter.title, shelved.chapter.body)
+            provide(place.chapter.id if place.chapter else "", 1, place.score, chapter_id)
+    subjects = {}
+    for draft in drafts:
+        subject = draft.placement.chapter
+        subjects[draft.target.id] = subject.id if subject is not None and subject.part == draft.target.part else ""
+        provide(subjects[draft.target.id], 1, draft.placement.score, draft.target.id)
+    told = {subject: chapter_id for subject, (_, _, chapter_id) in providers.items()}
+    for draft in drafts:
+        terms = vocabulary.terms(f"{draft.article.title}\n{fingerprint.prose(draft.article)}")
+        target = draft.target
+        needed = requirements.infer(terms, target.part, subjects[target.id], told, vocabulary, held.plan)
+        draft.target = replace(target, requires=tuple(n for n in needed if n != target.id))

@@ -1,0 +1,83 @@
+"""Articles on their way to chapters, and which of them are copies of one another."""
+
+from dataclasses import dataclass, field
+
+from studyguide.articles import fingerprint
+from studyguide.articles.article import Article, Loss
+from studyguide.importing.placing import Placement
+from studyguide.importing.report import Entry, Status
+from studyguide.importing.shelf import Shelved
+from studyguide.importing.writing import Target
+from studyguide.problem import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to convert."""
+
+    part: str = ""
+    """Part that all articles go to; empty: where each belongs."""
+    force: bool = False
+    """Replace chapters edited by hand (a backup is kept) and write covered articles as drafts beside."""
+    dry_run: bool = False
+    jobs: int = 1
+
+
+@dataclass(slots=True)
+class Draft:
+    """An article on its way to a chapter."""
+
+    article: Article
+    entry: Entry
+    name: str
+    copies: list["Draft"] = field(default_factory=list)
+    """Other copies of the same article in this run."""
+    placement: Placement | None = None
+    target: Target | None = None
+    old: Shelved | None = None
+    """The chapter that this tool made of it earlier."""
+    body: str = ""
+    losses: list[Loss] = field(default_factory=list)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it is still to become a chapter."""
+        return self.target is not None and not self.entry.error
+
+
+def close(draft: Draft, status: Status, teller: Entry) -> None:
+    """An article that is not written because another chapter tells it."""
+    entry = draft.entry
+    if teller.error:
+        entry.error = teller.error
+        return
+    entry.status, entry.chapter, entry.part = status, teller.chapter, teller.part
+    what = f"article: `{teller.chapter}` tells it; nothing of this copy is written"
+    entry.losses = sorted([*draft.article.losses, Loss(draft.article.line, what)])
+
+
+def fail(entry: Entry, problem: Problem) -> None:
+    """An article that could not be converted, and why."""
+    entry.status, entry.error = "failed", str(problem)
+    entry.chapter = entry.part = ""
+    entry.kept = dict.fromkeys(entry.kept, 0)
+
+
+def tell_apart(drafts: list[Draft]) -> list[Draft]:
+    """One draft for each distinct article, in their order; the longest copy wins, the others hang on it."""
+    prose = [fingerprint.prose(draft.article) for draft in drafts]
+    texts = fingerprint.Texts(prose)
+    alike: dict[int, set[int]] = {n: set() for n in range(len(drafts))}
+    for n, text in enumerate(prose):
+        for m in texts.matches(fingerprint.of(text)):
+            alike[n].add(m)
+            alike[m].add(n)
+    leaders: list[int] = []
+    rank = sorted(range(len(drafts)), key=lambda n: (-len(fingerprint.normal(prose[n])), drafts[n].article.source, n))
+    for n in rank:
+        leader = next((m for m in leaders if m in alike[n]), None)
+        if leader is None:
+            leaders.append(n)
+        else:
+            drafts[leader].copies.append(drafts[n])
+    return [drafts[n] for n in sorted(leaders)]

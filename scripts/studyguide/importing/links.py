@@ -1,0 +1,56 @@
+"""Links between articles that are converted together become references between their chapters."""
+
+import posixpath
+import re
+from collections.abc import Callable, Iterable
+from urllib.parse import unquote, urlsplit
+
+_INDEX = re.compile(r"(?:^|/)(?:index|readme)$", re.I)
+_SUFFIX = re.compile(r"\.(?:html?|md|markdown|ipynb|txt)$", re.I)
+_ELSEWHERE = re.compile(r"(?i)[a-z][a-z0-9+.-]*:|#")
+
+
+def key(address: str) -> str:
+    """The form in which two addresses of one page are equal: no scheme, fragment, query, file suffix or index name."""
+    parts = urlsplit(address)
+    path = posixpath.normpath(unquote(parts.path).replace("\\", "/")) if parts.path else ""
+    path = _INDEX.sub("", _SUFFIX.sub("", path)).rstrip("/")
+    host = parts.netloc.lower().removeprefix("www.")
+    return f"//{host}/{path.lstrip('/')}".rstrip("/") if host else path
+
+
+def table(pages: Iterable[tuple[Iterable[str], str]]) -> dict[str, str]:
+    """Key of an address -> chapter (`part/id`), for pages given as (addresses, chapter); empty ones are left out."""
+    return {key(address): chapter for addresses, chapter in pages for address in addresses if address}
+
+
+def resolver(known: dict[str, str], addresses: Iterable[str]) -> Callable[[str], str]:
+    """How links in the page at `addresses` (file and URL, as far as known) are to be written in its chapter.
+
+    Gives a path relative to the chapter, the address itself if it leads to another site or to the same page, or else
+    nothing.
+    """
+    bases = [address for address in addresses if address]
+
+    def resolve(href: str) -> str:
+        if not href or href.startswith("#") or href.lower().startswith("mailto:"):
+            return href
+        absolute = bool(_ELSEWHERE.match(href) or href.startswith("//"))
+        for candidate in [href] if absolute else [_joined(base, href) for base in bases]:
+            chapter = known.get(key(candidate))
+            if chapter:
+                return f"../{chapter}.md"
+        if absolute:
+            return href
+        page = next((base for base in bases if urlsplit(base).netloc), "")
+        return _joined(page, href) if page else ""
+
+    return resolve
+
+
+def _joined(base: str, href: str) -> str:
+    parts = urlsplit(base)
+    if parts.netloc:
+        path = href if href.startswith("/") else posixpath.join(posixpath.dirname(parts.path) or "/", href)
+        return f"{parts.scheme}://{parts.netloc}{posixpath.normpath(path)}"
+    return posixpath.join(posixpath.dirname(base.replace("\\", "/")), href)

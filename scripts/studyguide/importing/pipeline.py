@@ -1,0 +1,204 @@
+"""The way from sources to chapters: read, tell apart, place, write, report."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from studyguide.articles import sources
+from studyguide.articles.article import Article, Loss
+from studyguide.book import chapter as chapters
+from studyguide.files import write_atomic
+from studyguide.importing import links, placing, shelf, unsorted, updating, writing
+from studyguide.importing.aiming import aim, require
+from studyguide.importing.drafts import Draft, Options, close, fail, tell_apart
+from studyguide.importing.report import Entry
+from studyguide.importing.shelf import Shelf
+from studyguide.myst import parse
+from studyguide.problem import Problem, ProblemError
+
+_FEW = 16
+"""Up to this many files a single process is done before others would have started."""
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how much of it is done, and how much there is."""
+
+T, R = TypeVar("T"), TypeVar("R")
+
+
+def convert(given: list[str], book: Path, options: Options, progress: Progress = lambda *_: None) -> list[Entry]:
+    """Turn the articles in `given` (files, folders, addresses) into chapters of `book`; an entry for each article.
+
+    An article that cannot be converted is a `failed` entry, the others are written. Raises `ProblemError` if the
+    book itself is wrong or has no part `options.part`; then nothing is written.
+    """
+    if options.dry_run:
+        return _convert(given, book, options, progress)
+    with updating.locked(book):
+        return _convert(given, book, options, progress)
+
+
+def _convert(given: list[str], book: Path, options: Options, progress: Progress) -> list[Entry]:
+    held = shelf.load(book)
+    if options.part and held.plan.part(options.part) is None:
+        known = ", ".join(part.id for part in held.plan.parts)
+        raise ProblemError.at(book / held.plan.path, 1, "unknown-part", f"no part `{options.part}`; parts: {known}")
+    entries, drafts = read(given, options.jobs, progress)
+    leaders = tell_apart(drafts)
+    vocabulary = placing.Vocabulary(held.plan)
+    aim(leaders, held, vocabulary, options)
+    require(leaders, held, vocabulary)
+    _write_bodies(leaders, held, options.jobs, progress)
+    for number, draft in enumerate(leaders):
+        progress("write", number, len(leaders))
+        if draft.waiting:
+            _finish(draft, book, options)
+    if not options.dry_run and any(draft.waiting and draft.target.part == placing.UNSORTED for draft in leaders):
+        unsorted.ensure(book)
+    for leader in leaders:
+        for copy in leader.copies:
+            close(copy, "duplicate" if leader.entry.status != "covered" else "covered", leader.entry)
+    progress("write", len(leaders), len(leaders))
+    return entries
+
+
+def read(given: list[str], jobs: int, progress: Progress) -> tuple[list[Entry], list[Draft]]:
+    """Every article in the sources, in their order, and an entry for it or for the source that could not be read."""
+    entries: list[Entry] = []
+    drafts: list[Draft] = []
+    found = sources.discover(given)
+    for number, (source, result) in enumerate(zip(found, _map(_read, found, jobs), strict=True)):
+        progress("read", number, len(found))
+        if isinstance(result, Problem):
+            entries.append(Entry(source=str(source), error=str(result)))
+            continue
+        for article in result:
+            entry = Entry(source=article.source, title=article.title, found=dict(article.found))
+            entries.append(entry)
+            drafts.append(Draft(article, entry, article.url or _name(article.source, given)))
+    return entries, drafts
+
+
+def _read(source: str) -> list[Article] | Problem:
+    try:
+        return sources.read(source)
+    except ProblemError as error:
+        return error.problems[0]
+
+
+def _map(work: Callable[[T], R], items: list[T], jobs: int) -> Iterator[R]:
+    """`work` of each item in their order, in up to `jobs` processes."""
+    if jobs < 2 or len(items) <= _FEW:
+        yield from map(work, items)
+        return
+    with ProcessPoolExecutor(min(jobs, len(items))) as pool:
+        yield from pool.map(work, items, chunksize=max(1, min(16, len(items) // (4 * jobs))))
+
+
+def _name(source: str, given: Iterable[str]) -> str:
+    """The article's name in the book: its path below the folder that was given, never a path of this machine."""
+    for root in given:
+        if os.path.isdir(root) and os.path.normpath(source).startswith(os.path.normpath(root) + os.sep):
+            return Path(os.path.relpath(source, root)).as_posix()
+    return source if "://" in source else Path(source).name
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What a process needs to write one chapter's body."""
+
+    article: Article
+    chapter_id: str
+    known: dict[str, str]
+    addresses: tuple[str, str]
+
+    def run(self) -> tuple[str, dict[str, int], list[Loss], Problem | None]:
+        try:
+            text, losses = writing.body(self.article, self.chapter_id, links.resolver(self.known, self.addresses))
+            return text, parse.count(parse.parse(text)), [*losses, *parse.check(self.article, text)], None
+        except ProblemError as error:
+            return "", {}, [], error.problems[0]
+
+
+def _run(work: _Work) -> tuple[str, dict[str, int], list[Loss], Problem | None]:
+    return work.run()
+
+
+def _write_bodies(leaders: list[Draft], held: Shelf, jobs: int, progress: Progress) -> None:
+    """Render the articles; should one fail, those that link to it once more, so that no reference dangles."""
+    todo = [draft for draft in leaders if draft.waiting]
+    while todo:
+        known = _addresses(leaders, held)
+        works = [_Work(d.article, d.target.id, known, (_file(d.article.source), d.article.url)) for d in todo]
+        failed = False
+        for number, (draft, result) in enumerate(zip(todo, _map(_run, works, jobs), strict=True)):
+            progress("convert", number, len(todo))
+            draft.body, kept, losses, problem = result
+            draft.entry.losses = sorted(draft.article.losses + losses)
+            if problem is None and draft.body.strip():
+                draft.entry.kept = kept
+                problem = _invalid(draft)
+            elif problem is None:
+                problem = Problem(draft.article.source, draft.article.line, "empty-article", "nothing is left to write")
+            if problem is not None:
+                fail(draft.entry, problem)
+                failed = True
+        gone = {f"../{d.target.part}/{d.target.id}.md" for d in todo if d.entry.error}
+        todo = [d for d in leaders if d.waiting and any(g in d.body for g in gone)] if failed else []
+
+
+def _addresses(leaders: list[Draft], held: Shelf) -> dict[str, str]:
+    """Where the pages that links may lead to are in this book."""
+    pages = [([a for a in shelved.sources if "://" in a], shelved.name) for _, shelved in sorted(held.chapters.items())]
+    for leader in leaders:
+        chapter = leader.entry.chapter.removeprefix("chapters/").removesuffix(".md")
+        if leader.target is not None:
+            chapter = f"{leader.target.part}/{leader.target.id}"
+        if chapter and not leader.entry.error:
+            copies = [d.article for d in (leader, *leader.copies) if d.article.kind != "listing"]
+            pages.append(([address for a in copies for address in (_file(a.source), a.url)], chapter))
+    return links.table(pages)
+
+
+def _file(source: str) -> str:
+    """The file or address of an article's source, without the number of the article in it."""
+    return source.partition("#")[0]
+
+
+def _invalid(draft: Draft) -> Problem | None:
+    """What is wrong with the chapter as it would be written."""
+    try:
+        chapters.parse(writing.text(draft.article, draft.target, draft.body), Path(draft.target.path))
+    except ProblemError as error:
+        first = error.problems[0]
+        message = f"would not be a valid chapter: {first.message}"
+        return Problem(draft.article.source, draft.article.line, first.code, message)
+    return None
+
+
+def _finish(draft: Draft, book: Path, options: Options) -> None:
+    """Write the chapter and its files, or say why not."""
+    target, entry = draft.target, draft.entry
+    path = book / target.path
+    new = writing.text(draft.article, target, draft.body)
+    old = draft.old.text if draft.old else ""
+    entry.chapter, entry.part = target.path, target.part
+    entry.status, text = "created", new
+    if old:
+        try:
+            entry.status, text = updating.update(book, path, old, new, force=options.force)
+            chapters.parse(text, path)
+        except ProblemError as error:
+            fail(entry, error.problems[0])
+            return
+    if options.dry_run or entry.status == "unchanged":
+        return
+    if old and options.force and not writing.untouched(old):
+        updating.back_up(book, path, old)
+    updating.keep_base(book, new)
+    for name, data in writing.assets(draft.article).items():
+        write_atomic(path.with_suffix("") / name, data)
+    write_atomic(path, text)
+    updating.forget_base(book, old, new)

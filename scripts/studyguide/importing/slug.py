@@ -1,0 +1,67 @@
+"""Ids of imported chapters: short readable ASCII words from a title."""
+
+import re
+import unicodedata
+from collections.abc import Collection
+
+from studyguide.book.curriculum import Curriculum
+
+_LONGEST = 48
+_WORD = re.compile(r"[a-z0-9]+")
+_HAN = re.compile(r"[\u3400-\u9fff]+")
+_FILLER = frozenset(["a", "an", "and", "of", "or", "the", "to", "with", "in", "on", "for", "is"])
+
+
+def slug(title: str, curriculum: Curriculum) -> str:
+    """An id for a chapter with this title, not yet unique.
+
+    Its Latin words, if it has any; else the English of the curriculum's terms in it; else its Han characters in pinyin.
+    """
+    words = _latin(title)
+    if not any(word.isalpha() or len(word) > 2 for word in words):
+        words = _terms(title, curriculum) or _pinyin(title) or words
+    return _joined(words) or "article"
+
+
+def unique(wanted: str, taken: Collection[str]) -> str:
+    """`wanted`, or with the first number behind it that is free."""
+    number, found = 1, wanted
+    while found in taken:
+        number += 1
+        found = f"{wanted}-{number}"
+    return found
+
+
+def _latin(text: str) -> list[str]:
+    letters = (c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    text = "".join(c if c.isascii() else " " for c in letters).lower()
+    return [word for word in _WORD.findall(text.replace("'", "")) if word not in _FILLER]
+
+
+def _terms(title: str, curriculum: Curriculum) -> list[str]:
+    """English of the terms that the title names, in its order; of two that overlap the longer."""
+    concepts = [c for chapter in curriculum.chapters.values() for c in chapter.concepts]
+    names = {c.zh: c.en for c in concepts if c.en and _HAN.fullmatch(c.zh)}
+    words: list[str] = []
+    at = 0
+    while at < len(title):
+        name = max((name for name in names if len(name) > 1 and title.startswith(name, at)), key=len, default="")
+        words += _latin(names[name]) if name else []
+        at += len(name) or 1
+    return words
+
+
+def _pinyin(title: str) -> list[str]:
+    from pypinyin import lazy_pinyin  # slow to import, and few titles need it
+
+    return [word for syllable in lazy_pinyin("".join(_HAN.findall(title))) for word in _latin(syllable)]
+
+
+def _joined(words: list[str]) -> str:
+    """Different words as far as there is room."""
+    kept: list[str] = []
+    for word in dict.fromkeys(words):
+        if kept and len("-".join([*kept, word])) > _LONGEST:
+            break
+        kept.append(word[:_LONGEST])
+    return "-".join(kept)

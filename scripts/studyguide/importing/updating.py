@@ -1,0 +1,96 @@
+"""What happens to a chapter that this tool wrote earlier: left alone, replaced, merged, or refused."""
+
+import hashlib
+import os
+import subprocess
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+from studyguide.files import read_text, write_atomic
+from studyguide.importing import writing
+from studyguide.problem import ProblemError
+
+FOLDER = ".studyguide"
+"""Below the book: the lock, what was written last (`base`), and what `--force` replaced (`backup`)."""
+
+_IGNORED = "lock\nbackup/\n"
+
+
+def update(book: Path, path: Path, old: str, new: str, *, force: bool) -> tuple[Literal["updated", "unchanged"], str]:
+    """What to do with a chapter that reads `old`, now that the article would give `new`: status and text to write.
+
+    Raises `ProblemError`: `edited-chapter` if it was edited by hand and what was written before is not known,
+    `merge-conflict` if the same lines changed in both.
+    """
+    if old == new:
+        return "unchanged", old
+    if force or writing.untouched(old):
+        return "updated", new
+    if writing.seals(old)[0] == writing.seals(new)[0]:
+        return "unchanged", old
+    base = base_file(book, old)
+    if not base.exists():
+        message = "edited by hand, and what was written before it is gone; merge by hand, or replace it with --force"
+        raise ProblemError.at(path, 1, "edited-chapter", message)
+    merged = _merge(old, read_text(base), new)
+    if merged is None:
+        message = "edited by hand where the article changed too; merge by hand, or replace it with --force"
+        raise ProblemError.at(path, 1, "merge-conflict", message)
+    return "updated", merged
+
+
+def _merge(mine: str, base: str, theirs: str) -> str | None:
+    """Three-way merge by `git merge-file`; None on a conflict."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = []
+        for name, content in (("mine", mine), ("base", base), ("theirs", theirs)):
+            file = Path(folder, name)
+            file.write_bytes(content.encode())
+            files.append(str(file))
+        result = subprocess.run(["git", "merge-file", "--stdout", *files], capture_output=True, check=False)
+    return result.stdout.decode() if result.returncode == 0 else None
+
+
+def base_file(book: Path, text: str) -> Path:
+    """Where the chapter is kept as this tool wrote it; named by its seal, so that a chapter may be moved."""
+    return book / FOLDER / "base" / writing.seals(text)[1]
+
+
+def keep_base(book: Path, new: str) -> None:
+    """Remember what is about to be written, for a later merge."""
+    write_atomic(book / FOLDER / "base" / ".gitattributes", "* -text\n")
+    write_atomic(base_file(book, new), new)
+
+
+def forget_base(book: Path, old: str, new: str) -> None:
+    """Forget what was written before `new`, once that is in place."""
+    if writing.seals(old)[1] not in ("", writing.seals(new)[1]):
+        base_file(book, old).unlink(missing_ok=True)
+
+
+def back_up(book: Path, path: Path, text: str) -> Path:
+    """Keep what `--force` is about to replace; the backup's name tells its content."""
+    name = f"{path.stem}-{hashlib.sha256(text.encode()).hexdigest()[:8]}.md.bak"
+    backup = book / FOLDER / "backup" / path.parent.name / name
+    write_atomic(backup, text)
+    return backup
+
+
+@contextmanager
+def locked(book: Path):
+    """Hold the book's lock: of two conversions into one book the second waits. A killed one leaves no lock behind."""
+    folder = book / FOLDER
+    write_atomic(folder / ".gitignore", _IGNORED)
+    with open(folder / "lock", "a+b") as file:
+        if os.name == "nt":
+            import msvcrt
+
+            file.seek(0)
+            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield

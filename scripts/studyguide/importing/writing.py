@@ -1,0 +1,173 @@
+"""Writing: an article becomes the text of a chapter file, sealed so that a later edit by hand is noticed."""
+
+import hashlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from markdown_it.token import Token
+
+from studyguide.articles.article import Article, Loss
+from studyguide.book import chapter
+from studyguide.myst import inline, parse, writer
+
+_HEX = 16
+_SEAL = re.compile(rf"^(  hash: )([0-9a-f]{{{_HEX}}})-([0-9a-f]{{{_HEX}}})$", re.M)
+_OUTSIDE = re.compile(r"(?i)(?:https?:|mailto:|#)")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a chapter goes and what its front matter says beyond the article."""
+
+    part: str
+    id: str
+    source: str
+    """Name of the article for readers of the book: its address, or its path below the folder that was converted."""
+    fingerprint: str
+    weight: int = 0
+    requires: tuple[str, ...] = ()
+
+    @property
+    def path(self) -> str:
+        """Path of the chapter below the book."""
+        return f"chapters/{self.part}/{self.id}.md"
+
+
+def digest(article: Article) -> str:
+    """Hash of everything that the reader took from the source: what tells whether the source has changed."""
+    state = hashlib.sha256()
+
+    def take(*values: object) -> None:
+        for value in values:
+            state.update(str(value).encode() + b"\0")
+
+    def walk(tokens: list[Token]) -> None:
+        for token in tokens:
+            take(token.type, token.tag, token.info, token.hidden)
+            take(sorted(token.attrs.items()), sorted(token.meta.items()))
+            if token.children:
+                walk(token.children)
+            else:
+                take(token.content)
+
+    take(article.title, article.truncated)
+    walk(article.tokens)
+    for name, data in sorted(article.assets.items()):
+        take(name, hashlib.sha256(data).hexdigest())
+    return state.hexdigest()[:_HEX]
+
+
+def body(article: Article, chapter_id: str, resolve: Callable[[str], str]) -> tuple[str, list[Loss]]:
+    """The MyST of an article's body and what could not be kept of its links and images.
+
+    `resolve` gives the new target of a link, or nothing if it leads to no page that a reader of the book can open.
+    """
+    tokens, losses = _rewritten(article.tokens, article, chapter_id, resolve)
+    return writer.render(tokens, prefix=chapter_id), losses
+
+
+def assets(article: Article) -> dict[str, bytes]:
+    """The article's files by the names that they get beside the chapter."""
+    return {asset_name(name): data for name, data in sorted(article.assets.items())}
+
+
+def asset_name(name: str) -> str:
+    """`name` as the name of a file in the chapter's own folder, whatever a source calls it."""
+    safe = re.sub(r"[^\w.-]+", "-", name.replace("\\", "/").rsplit("/", 1)[-1], flags=re.ASCII).strip(".-")
+    if safe == name:
+        return name
+    return f"{hashlib.sha256(name.encode()).hexdigest()[:8]}-{safe}".rstrip("-")
+
+
+def text(article: Article, target: Target, body: str) -> str:
+    """The chapter file."""
+    fields = {
+        "file_format": "mystnb",
+        "kernelspec": dict(chapter.KERNELSPEC),
+        "title": title(article.title),
+        "requires": list(target.requires),
+        "status": "excerpt" if article.truncated else "draft",
+        "weight": target.weight,
+        "articles": [
+            {
+                "fingerprint": target.fingerprint,
+                "source": target.source,
+                "hash": f"{digest(article)}-{'0' * _HEX}",
+            }
+        ],
+    }
+    return seal(f"{chapter.front_matter(fields)}\n{body}")
+
+
+def title(plain: str) -> str:
+    """A title as front matter needs it: MyST parses it, so what it would read as markup is escaped."""
+    plain = " ".join(plain.split())
+    tokens = parse.parse(f"# {plain}\n")
+    children = tokens[1].children if len(tokens) == 3 else None
+    if children and len(children) == 1 and children[0].type == "text" and children[0].content == plain:
+        return plain
+    return inline.escape(plain)
+
+
+def seal(text: str) -> str:
+    """The text with the hash of everything else in it put into its first `hash`."""
+    blank = _SEAL.sub(rf"\g<1>\g<2>-{'0' * _HEX}", text, count=1)
+    own = hashlib.sha256(blank.encode()).hexdigest()[:_HEX]
+    return _SEAL.sub(rf"\g<1>\g<2>-{own}", blank, count=1)
+
+
+def seals(text: str) -> tuple[str, str]:
+    """Hashes of the source and of the chapter as it was written, or two empty strings if this tool did not make it."""
+    match = _SEAL.search(text)
+    return (match[2], match[3]) if match else ("", "")
+
+
+def untouched(text: str) -> bool:
+    """Whether the chapter is still as this tool wrote it."""
+    return bool(seals(text)[1]) and seal(text) == text
+
+
+def _rewritten(
+    tokens: list[Token], article: Article, chapter_id: str, resolve: Callable[[str], str]
+) -> tuple[list[Token], list[Loss]]:
+    losses: list[Loss] = []
+
+    def line_of(token: Token) -> int:
+        return token.map[0] + 1 if token.map else article.line
+
+    def images(token: Token, line: int) -> Token | None:
+        source = str(token.attrs.get("src", ""))
+        if source in article.assets:
+            return token.copy(attrs={**token.attrs, "src": f"{chapter_id}/{asset_name(source)}"})
+        if _OUTSIDE.match(source):
+            return token
+        losses.append(Loss(line, f"images: `{source}` is not there; its description stands in its place"))
+        return None
+
+    def children(row: list[Token], line: int) -> list[Token]:
+        kept: list[Token] = []
+        dropped = [False]
+        for token in row:
+            if token.type == "link_open":
+                href = str(token.attrs.get("href", ""))
+                new = resolve(href)
+                dropped.append(not new)
+                if not new:
+                    losses.append(Loss(line, f"links: `{href}` leads to nothing that the book has; its text stays"))
+                    continue
+                token = token.copy(attrs={**token.attrs, "href": new})
+            elif token.type == "link_close":
+                if dropped.pop():
+                    continue
+            elif token.type == "image":
+                kept.append(images(token, line) or Token("text", "", 0, content=token.content))
+                continue
+            kept.append(token)
+        return kept
+
+    result, line = [], article.line
+    for token in tokens:
+        line = line_of(token) if token.map else line
+        result.append(token.copy(children=children(token.children, line)) if token.children else token)
+    return result, losses

@@ -1,0 +1,71 @@
+// The book's one script: theme switch, contents on small screens, copying code, place in the page.
+(() => {
+  "use strict";
+  const root = document.documentElement;
+  const $ = (selector, from = document) => from.querySelector(selector);
+  const $$ = (selector, from = document) => [...from.querySelectorAll(selector)];
+  const store = {
+    get(key) { try { return localStorage.getItem(key); } catch { return null; } },
+    set(key, value) { try { localStorage.setItem(key, value); } catch { /* private window: forget */ } },
+  };
+
+  const theme = $(".theme-switch");
+  const dark = () => (root.dataset.theme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
+  const label = () => { theme.textContent = dark() ? "浅色" : "深色"; };
+  theme.hidden = false;
+  label();
+  theme.addEventListener("click", () => {
+    root.dataset.theme = dark() ? "light" : "dark";
+    store.set("theme", root.dataset.theme);
+    label();
+  });
+
+  const contents = $("#contents"), opener = $(".contents-link");
+  const close = () => { document.body.classList.remove("nav-open"); opener.focus(); };
+  opener.addEventListener("click", (event) => {
+    event.preventDefault();
+    document.body.classList.add("nav-open");
+    $("[aria-current], a", contents).focus();
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && document.body.classList.contains("nav-open")) close();
+  });
+  document.addEventListener("click", (event) => {
+    if (document.body.classList.contains("nav-open") && !contents.contains(event.target) && event.target !== opener) close();
+  });
+
+  if (navigator.clipboard) {
+    for (const block of $$("div[class*='highlight-']")) {
+      if (block.closest(".cell_output")) continue;
+      const button = document.createElement("button");
+      button.className = "copy";
+      button.type = "button";
+      button.textContent = "复制";
+      button.addEventListener("click", async () => {
+        const copy = $("pre", block).cloneNode(true);
+        for (const prompt of $$(".gp, .go", copy)) prompt.remove();
+        await navigator.clipboard.writeText(copy.textContent.replace(/\n$/, ""));
+        button.textContent = "已复制";
+        setTimeout(() => { button.textContent = "复制"; }, 1500);
+      });
+      block.append(button);
+    }
+  }
+
+  const local = $(".on-this-page details");
+  if (local) {
+    const wide = matchMedia("(min-width: 84rem)");
+    const settle = () => { local.open = wide.matches; };
+    settle();
+    wide.addEventListener("change", settle);
+    const links = new Map($$("a[href^='#']", local).map((a) => [decodeURIComponent(a.hash.slice(1)), a]));
+    const seen = new IntersectionObserver((entries) => {
+      for (const entry of entries) {
+        if (!entry.isIntersecting) continue;
+        for (const a of links.values()) a.classList.remove("here");
+        links.get(entry.target.id)?.classList.add("here");
+      }
+    }, { rootMargin: "-10% 0px -80% 0px" });
+    for (const id of links.keys()) { const section = document.getElementById(id); if (section) seen.observe(section); }
+  }
+})();
