@@ -2,8 +2,8 @@
 
 A fingerprint is the beginning of an article, cut into consecutive blocks of a few letters, each block hashed. Blocks
 are looked for at every offset of the other text, as rsync does (Tridgell and Mackerras, 1996), so an insertion or a
-lost formula spoils one block and not the rest. Two articles that share a preamble and then part are told by their tails:
-where both go on after the last common block and nothing of either is in the other, they are two.
+lost formula spoils one block and not the rest. Two articles that share a preamble and then part are told by their
+tails: where both go on after the last common block and nothing of either is in the other, they are two.
 """
 
 import re

@@ -42,23 +42,24 @@ class Draft:
     @property
     def waiting(self) -> bool:
         """Whether it is still to become a chapter."""
-        return self.target is not None and not self.entry.error
+        return self.target is not None and self.entry.problem is None
 
 
 def close(draft: Draft, status: Status, teller: Entry) -> None:
     """An article that is not written because another chapter tells it."""
     entry = draft.entry
-    if teller.error:
-        entry.error = teller.error
+    if teller.problem:
+        fail(entry, teller.problem)
         return
     entry.status, entry.chapter, entry.part = status, teller.chapter, teller.part
+    entry.score = entry.score or teller.score
     what = f"article: `{teller.chapter}` tells it; nothing of this copy is written"
     entry.losses = sorted([*draft.article.losses, Loss(draft.article.line, what)])
 
 
 def fail(entry: Entry, problem: Problem) -> None:
     """An article that could not be converted, and why."""
-    entry.status, entry.error = "failed", str(problem)
+    entry.status, entry.problem = "failed", problem
     entry.chapter = entry.part = ""
     entry.kept = dict.fromkeys(entry.kept, 0)
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from studyguide.articles import sources
+from studyguide.articles import fingerprint, sources
 from studyguide.articles.article import Article, Loss
 from studyguide.book import chapter as chapters
+from studyguide.book import toc
+from studyguide.book.curriculum import Curriculum
 from studyguide.files import write_atomic
-from studyguide.importing import links, placing, shelf, unsorted, updating, writing
+from studyguide.importing import links, placing, scaffold, shelf, slug, unsorted, updating, writing
 from studyguide.importing.aiming import aim, require
 from studyguide.importing.drafts import Draft, Options, close, fail, tell_apart
 from studyguide.importing.report import Entry
@@ -28,40 +30,71 @@ Progress = Callable[[str, int, int], None]
 T, R = TypeVar("T"), TypeVar("R")
 
 
-def convert(given: list[str], book: Path, options: Options, progress: Progress = lambda *_: None) -> list[Entry]:
+class UsageError(ProblemError):
+    """The command line asks for what cannot be; nothing was done."""
+
+
+def convert(
+    given: list[str], book: Path, model: Path, options: Options, progress: Progress = lambda *_: None
+) -> list[Entry]:
     """Turn the articles in `given` (files, folders, addresses) into chapters of `book`; an entry for each article.
 
-    An article that cannot be converted is a `failed` entry, the others are written. Raises `ProblemError` if the
-    book itself is wrong or has no part `options.part`; then nothing is written.
+    A folder without a book becomes one like `model`, once there is a chapter to write. An article that cannot be
+    converted is a `failed` entry, the others are written. Raises `ProblemError` if the book itself is wrong,
+    `UsageError` if it has no part `options.part`; then nothing is written.
     """
-    if options.dry_run:
-        return _convert(given, book, options, progress)
-    with updating.locked(book):
-        return _convert(given, book, options, progress)
-
-
-def _convert(given: list[str], book: Path, options: Options, progress: Progress) -> list[Entry]:
-    held = shelf.load(book)
-    if options.part and held.plan.part(options.part) is None:
-        known = ", ".join(part.id for part in held.plan.parts)
-        raise ProblemError.at(book / held.plan.path, 1, "unknown-part", f"no part `{options.part}`; parts: {known}")
     entries, drafts = read(given, options.jobs, progress)
     leaders = tell_apart(drafts)
+    if leaders and not options.dry_run:
+        with updating.locked(book):
+            _write(leaders, book, model, options, progress)
+    else:
+        _write(leaders, book, model, options, progress)
+    return entries
+
+
+def _write(leaders: list[Draft], book: Path, model: Path, options: Options, progress: Progress) -> None:
+    new = not scaffold.is_book(book)
+    held = Shelf(scaffold.plan(model)) if new else shelf.load(book)
+    if options.part and held.plan.part(options.part) is None:
+        known = ", ".join(part.id for part in held.plan.parts)
+        raise UsageError.at(held.plan.path, 1, "unknown-part", f"no part `{options.part}`; parts: {known}")
     vocabulary = placing.Vocabulary(held.plan)
     aim(leaders, held, vocabulary, options)
     require(leaders, held, vocabulary)
     _write_bodies(leaders, held, options.jobs, progress)
-    for number, draft in enumerate(leaders):
-        progress("write", number, len(leaders))
-        if draft.waiting:
-            _finish(draft, book, options)
-    if not options.dry_run and any(draft.waiting and draft.target.part == placing.UNSORTED for draft in leaders):
-        unsorted.ensure(book)
+    written = [draft for draft in leaders if draft.waiting]
+    if written and not options.dry_run:
+        if new:
+            scaffold.initialise(book, model)
+        if any(draft.target.part == placing.UNSORTED for draft in written):
+            unsorted.ensure(book)
+    for number, draft in enumerate(written):
+        progress("write", number, len(written))
+        _finish(draft, book, options)
     for leader in leaders:
         for copy in leader.copies:
-            close(copy, "duplicate" if leader.entry.status != "covered" else "covered", leader.entry)
-    progress("write", len(leaders), len(leaders))
-    return entries
+            close(copy, "covered" if leader.entry.status == "covered" else "duplicate", leader.entry)
+    if written and not options.dry_run:
+        toc.refresh(book)
+
+
+def only_text(given: list[str]) -> str:
+    """The chapter file of a single article that belongs to no book. Raises `ProblemError`, `UsageError`."""
+    entries, drafts = read(given, 1, lambda *_: None)
+    for entry in entries:
+        if entry.error:
+            raise ProblemError(entry.problem)
+    if len(drafts) != 1:
+        message = f"{len(drafts)} articles; --stdout prints the chapter of one, name that"
+        raise UsageError.at(given[0], 1, "not-one-article", message)
+    draft, plan = drafts[0], Curriculum("", ())
+    mark = fingerprint.of(fingerprint.prose(draft.article))
+    draft.target = writing.Target("", slug.slug(draft.article.title, plan), draft.name, mark)
+    _write_bodies(drafts, Shelf(plan), 1, lambda *_: None)
+    if draft.entry.error:
+        raise ProblemError(draft.entry.problem)
+    return writing.text(draft.article, draft.target, draft.body)
 
 
 def read(given: list[str], jobs: int, progress: Progress) -> tuple[list[Entry], list[Draft]]:
@@ -72,7 +105,7 @@ def read(given: list[str], jobs: int, progress: Progress) -> tuple[list[Entry], 
     for number, (source, result) in enumerate(zip(found, _map(_read, found, jobs), strict=True)):
         progress("read", number, len(found))
         if isinstance(result, Problem):
-            entries.append(Entry(source=str(source), error=str(result)))
+            entries.append(Entry(source=str(source), problem=result))
             continue
         for article in result:
             entry = Entry(source=article.source, title=article.title, found=dict(article.found))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from studyguide.articles.article import KINDS, Loss
+from studyguide.problem import Problem
 
 Status = Literal["created", "updated", "unchanged", "covered", "duplicate", "failed"]
 STATUSES = ("created", "updated", "unchanged", "covered", "duplicate", "failed")
@@ -28,8 +29,13 @@ class Entry:
     kept: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
     found: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
     losses: list[Loss] = field(default_factory=list)
-    error: str = ""
-    """One line `code message`, with the place in the source for those that have one."""
+    problem: Problem | None = None
+    """Why it failed."""
+
+    @property
+    def error(self) -> str:
+        """`problem` as it is printed, or nothing."""
+        return str(self.problem) if self.problem else ""
 
     def as_dict(self) -> dict:
         """What the JSON report says."""

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from studyguide.book.curriculum import Curriculum
 
 _LONGEST = 48
+_SYLLABLES = 6
 _WORD = re.compile(r"[a-z0-9]+")
 _HAN = re.compile(r"[\u3400-\u9fff]+")
 _FILLER = frozenset(["a", "an", "and", "of", "or", "the", "to", "with", "in", "on", "for", "is"])
@@ -54,7 +55,8 @@ def _terms(title: str, curriculum: Curriculum) -> list[str]:
 def _pinyin(title: str) -> list[str]:
     from pypinyin import lazy_pinyin  # slow to import, and few titles need it
 
-    return [word for syllable in lazy_pinyin("".join(_HAN.findall(title))) for word in _latin(syllable)]
+    han = "".join(_HAN.findall(title))[:_SYLLABLES]
+    return [word for syllable in lazy_pinyin(han) for word in _latin(syllable)]
 
 
 def _joined(words: list[str]) -> str:
