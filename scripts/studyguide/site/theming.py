@@ -12,7 +12,7 @@ from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
 
 from studyguide.site.book import book_of
-from studyguide.site.numbering import chapter_numbers
+from studyguide.site.numbers import chapter_numbers
 from studyguide.site.sidebar import ACCENTS, Page, Section, Sidebar
 
 THEME = Path(__file__).parent / "theme"
