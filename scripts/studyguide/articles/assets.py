@@ -13,11 +13,13 @@ _SIGNATURES = (
     (b"GIF8", ".gif"),
     (b"BM", ".bmp"),
 )
-_ACTIVE = re.compile(rb"(?i)<script|\son\w+\s*=|javascript:|<foreignobject|<!entity|(?:href|src)\s*=\s*[\"'](?!#|data:image/)")
+_ACTIVE = re.compile(
+    rb"(?i)<script|\son\w+\s*=|javascript:|<foreignobject|<!entity|(?:href|src)\s*=\s*[\"'](?!#|data:image/)"
+)
 
 
 def suffix_of(data: bytes) -> str:
-    """The suffix of the kind of image that `data` is by its content; "" if it is none, or one that could run a script."""
+    """The suffix of the image that `data` is by its content; "" if it is none, or one that could run a script."""
     for signature, suffix in _SIGNATURES:
         if data.startswith(signature):
             return suffix
@@ -41,7 +43,7 @@ class Assets:
         self.data: dict[str, bytes] = {}
         self.attached: dict[str, bytes] = {}
         """Images that a notebook's cell carries, by the name after `attachment:`."""
-        self._folder, self._root, self._stem = folder, root or folder, stem
+        self.folder, self._root, self._stem = folder, root or folder, stem
 
     def take(self, src: str) -> str:
         """The name that tokens refer to the image `src` with.
@@ -73,14 +75,14 @@ class Assets:
         return name
 
     def _find(self, path: str) -> Path:
-        if self._folder is None or self._root is None:
+        if self.folder is None or self._root is None:
             raise ValueError("no folder to look for it in")
         if re.match(r"[A-Za-z]:|\\\\", path) or "\0" in path:
             raise ValueError("outside of the article's folder")
         root = self._root.resolve()
         relative = path.lstrip("/\\")
         outside = False
-        for base in (self._folder, self._folder / self._stem, root):
+        for base in (self.folder, self.folder / self._stem, root):
             candidate = (base / relative).resolve()
             if not candidate.is_relative_to(root):
                 outside = True

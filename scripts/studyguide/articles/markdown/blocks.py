@@ -121,7 +121,7 @@ def _code(token: Token) -> list[Token]:
     content = token.content if token.content.endswith("\n") else token.content + "\n"
     # d2l marks the framework that a cell is for in its first line.
     content = re.sub(r"\A(?:#@tab|%%tab)\b.*\n", "", content)
-    return make.fence(content, re.sub(r"^\{\s*\.?([\w+#.-]+).*\}$", r"\1", info))
+    return make.fence(content, re.sub(r"^\{\s*\.?([\w+#.-]*).*", r"\1", info))
 
 
 def anchor(tokens: Sequence[Token]) -> dict[str, str]:
@@ -143,21 +143,6 @@ def anchor(tokens: Sequence[Token]) -> dict[str, str]:
         anchors[identity] = text
         opening.attrs = {"id": identity}
     return anchors
-
-
-def regular(tokens: Sequence[Token]) -> list[Token]:
-    """`tokens` with heading levels that start at 2 and leave none out."""
-    stack: list[int] = []
-    for token in tokens:
-        if token.type in ("heading_open", "heading_close"):
-            if token.type == "heading_open":
-                level = int(token.tag[1])
-                while stack and stack[-1] >= level:
-                    stack.pop()
-                stack.append(level)
-            depth = min(len(stack) + 1, 6)
-            token.tag, token.markup = f"h{depth}", "#" * depth
-    return list(tokens)
 
 
 def close(tokens: Sequence[Token], at: int) -> int:

@@ -9,19 +9,20 @@ import re
 from studyguide.articles.markdown.masking import Mask
 
 CALLOUTS = {
-    "note": "note info abstract summary tldr todo example primary default notice cite".split(),
-    "tip": "tip success check done hint green".split(),
-    "important": "important question help faq".split(),
-    "warning": "warning caution attention warn orange yellow".split(),
-    "danger": "danger error bug failure fail missing red".split(),
-    "details": "details detail expand folding hidetoggle collapse spoiler fold".split(),
+    "note": ["note", "info", "abstract", "summary", "tldr", "todo", "example", "primary", "default", "notice", "cite"],
+    "tip": ["tip", "success", "check", "done", "hint", "green"],
+    "important": ["important", "question", "help", "faq"],
+    "warning": ["warning", "caution", "attention", "warn", "orange", "yellow"],
+    "danger": ["danger", "error", "bug", "failure", "fail", "missing", "red"],
+    "details": ["details", "detail", "expand", "folding", "hidetoggle", "collapse", "spoiler", "fold"],
 }
 """The kinds of box, each with the names that dialects have for it."""
 KIND_OF = {name: kind for kind, names in CALLOUTS.items() for name in names}
 
 _FENCE = re.compile(r"(?P<prefix>[ \t>]*(?:(?:[-*+]|\d+[.)])[ \t]+)*)(?P<ticks>`{3,}|~{3,})(?P<info>[^`]*)$")
 _CODE = re.compile(
-    r"(?P<prefix>[ \t>]*)(?:\{%-?\s*(?P<hexo>codeblock|code|highlight|mermaid|plantuml|math|katex)\b(?P<hexo_args>.*?)-?%\}"
+    r"(?P<prefix>[ \t>]*)"
+    r"(?:\{%-?\s*(?P<hexo>codeblock|code|highlight|mermaid|plantuml|math|katex)\b(?P<hexo_args>.*?)-?%\}"
     r"|\{\{[<%]\s*(?P<hugo>highlight|mermaid|katex|math)\b(?P<hugo_args>.*?)[>%]\}\})\s*$"
 )
 _CODE_END = r"[ \t>]*(?:\{%-?\s*end(?:_)?NAME\s*-?%\}|\{\{[<%]\s*/\s*NAME\s*[>%]\}\})\s*$"
@@ -31,7 +32,9 @@ _OPEN = re.compile(
     rf"|\{{\{{[<%]\s*(?P<hugo>{_BOX}|admonition|callout|alert|quote)\b(?P<hugo_args>[^/]*?)[>%]\}}\}}"
     r"|:{3,}[ \t]*(?P<colon>[\w-]+)(?P<colon_args>.*))\s*$"
 )
-_CLOSE = re.compile(r"(?i)[ \t]*(?:\{%-?\s*end_?(?P<hexo>\w+)\s*-?%\}|\{\{[<%]\s*/\s*(?P<hugo>\w+)\s*[>%]\}\}|(?P<colon>:{3,}))\s*$")
+_CLOSE = re.compile(
+    r"(?i)[ \t]*(?:\{%-?\s*end_?(?P<hexo>\w+)\s*-?%\}|\{\{[<%]\s*/\s*(?P<hugo>\w+)\s*[>%]\}\}|(?P<colon>:{3,}))\s*$"
+)
 _INDENTED = re.compile(r'(?P<indent> *)(?:!!!|\?\?\?)\+?[ \t]+(?P<name>[\w-]+)[^"\n]*?(?:"(?P<title>[^"]*)")?\s*$')
 _QUOTES = ("quote", "blockquote", "centerquote", "pullquote", "cq")
 

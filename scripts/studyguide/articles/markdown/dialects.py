@@ -52,7 +52,10 @@ def _rules(stem: str) -> list[Rule]:
         (re.compile(r"\{%-?\s*(?:end)?raw\s*-?%\}"), _nothing),
         (re.compile(r"\{%-?\s*(?:asset_)?img\s+(.*?)\s*-?%\}"), lambda match: _hexo_image(match[1], stem)),
         (re.compile(r"\{%-?\s*asset_link\s+(\S+)\s*(.*?)\s*-?%\}"), lambda match: _words(match[2]) or match[1]),
-        (re.compile(r"\{%-?\s*post_link\s+(\S+)\s*(.*?)\s*-?%\}"), lambda match: f"[{_words(match[2]) or match[1]}]({match[1]}.md)"),
+        (
+            re.compile(r"\{%-?\s*post_link\s+(\S+)\s*(.*?)\s*-?%\}"),
+            lambda match: f"[{_words(match[2]) or match[1]}]({match[1]}.md)",
+        ),
         (re.compile(r"\{%-?\s*(?:post_url|link)\s+(\S+)\s*-?%\}"), lambda match: match[1]),
         (re.compile(r"\{%-?\s*link\s+(.+?)\s+(https?://\S+).*?-?%\}"), lambda match: f"[{match[1]}]({match[2]})"),
         (re.compile(r"\{%-?\s*(youtube|vimeo|bilibili|gist|jsfiddle)\s+(\S+).*?-?%\}"), _player),
@@ -63,13 +66,22 @@ def _rules(stem: str) -> list[Rule]:
         (re.compile(r"\{\{<\s*(?:figure|img|image)\s+(.*?)\s*/?>\}\}"), lambda match: _hugo_image(match[1])),
         (re.compile(r"\{\{[<%]\s*(?:rel)?ref\s+\"?([^\"\s>%]+)\"?\s*[>%]\}\}"), lambda match: match[1]),
         (re.compile(r"\{\{<\s*(youtube|vimeo|bilibili|gist)\s+(?:id=)?\"?([^\"\s>]+)\"?.*?>\}\}"), _player),
-        (re.compile(r"(?m)^[ \t]*\{\{[<%]\s*tab\s+(?:\w+=)?\"([^\"]+)\".*?[>%]\}\}[ \t]*$"), lambda match: f"**{match[1]}**\n"),
+        (
+            re.compile(r"(?m)^[ \t]*\{\{[<%]\s*tab\s+(?:\w+=)?\"([^\"]+)\".*?[>%]\}\}[ \t]*$"),
+            lambda match: f"**{match[1]}**\n",
+        ),
         (re.compile(r"(?m)^[ \t]*\{\{[<%]\s*/?\s*tabs?\b.*?[>%]\}\}[ \t]*$"), _nothing),
-        (re.compile(r"\{\{([<%])/\*(.*?)\*/([>%])\}\}"), lambda match: f"{{{{{match[1]}{match[2]}{match[3]}}}}}".replace("<", "\\<")),
+        (
+            re.compile(r"\{\{([<%])/\*(.*?)\*/([>%])\}\}"),
+            lambda match: f"{{{{{match[1]}{match[2]}{match[3]}}}}}".replace("<", "\\<"),
+        ),
         # Obsidian.
         (re.compile(r"(?s)%%[^%]*?%%"), lambda match: "\n" * match[0].count("\n")),
         (re.compile(r"!\[\[([^\[\]|#\n]+)(?:#[^\[\]|\n]*)?(?:\|([^\[\]\n]*))?\]\]"), _embed),
-        (re.compile(r"(?<!\[)\[\[([^\[\]|#\n]*[^\W\d][^\[\]|#\n]*)?(#[^\[\]|\n]+)?(?:\|([^\[\]\n]*))?\]\](?![(\[])"), _wiki_link),
+        (
+            re.compile(r"(?<!\[)\[\[([^\[\]|#\n]*[^\W\d][^\[\]|#\n]*)?(#[^\[\]|\n]+)?(?:\|([^\[\]\n]*))?\]\](?![(\[])"),
+            _wiki_link,
+        ),
         (re.compile(r"(?m)[ \t]+\^[A-Za-z0-9-]+[ \t]*$"), _nothing),
         (re.compile(r"(?<![=\w])==(?![=\s])([^=\n]+?)(?<!\s)==(?!=)"), lambda match: f"**{match[1]}**"),
     ]
@@ -92,7 +104,10 @@ def _d2l(text: str, mask: Mask) -> list[Rule]:
         (re.compile(rf"(?m)^(#{{1,6}} .*)(\n+):label:{span}[ \t]*$"), lambda m: f"{m[1]} {{#{name(m[3])}}}{m[2]}"),
         (re.compile(rf"(?m)^:label:{span}[ \t]*$"), _nothing),
         (re.compile(rf":(?:num)?ref:{span}"), reference),
-        (re.compile(rf":cite[tp]?:{span}"), lambda match: f"[{name(match[1])}](cite:{name(match[1]).replace(' ', '')})"),
+        (
+            re.compile(rf":cite[tp]?:{span}"),
+            lambda match: f"[{name(match[1])}](cite:{name(match[1]).replace(' ', '')})",
+        ),
         (re.compile(r"(?m)^:(?:begin|end)_tab:.*$"), _nothing),
     ]
 
@@ -160,7 +175,9 @@ def _unknown_tags(text: str) -> tuple[str, list[Loss]]:
 
     def drop(match: re.Match[str]) -> str:
         gist = " ".join(match[0].split())
-        losses.append(Loss(text.count("\n", 0, match.start()) + 1, f"text: template tag {gist[:60]} has no counterpart"))
+        losses.append(
+            Loss(text.count("\n", 0, match.start()) + 1, f"text: template tag {gist[:60]} has no counterpart")
+        )
         return ""
 
     return re.sub(r"\{%-? ?\w[^%\n]*-?%\}|\{\{[<%] ?/?\s*\w[^\n]*?[>%]\}\}", drop, text), losses

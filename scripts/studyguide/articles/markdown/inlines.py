@@ -22,8 +22,8 @@ _HIDDEN = ("script", "style", "noscript", "template")
 _EMBEDS = ("iframe", "video", "audio", "embed", "source")
 _PLAIN = (
     "a abbr address article aside bdo big blockquote body br button caption center code col dd details dfn div dl dt "
-    "figcaption figure font footer form h1 h2 h3 h4 h5 h6 head header hr html img input ins label li link main meta nav "
-    "object ol option p path picture pre q rb rp rt ruby samp section select small span summary svg table tbody td "
+    "figcaption figure font footer form h1 h2 h3 h4 h5 h6 head header hr html img input ins label li link main meta "
+    "nav object ol option p path picture pre q rb rp rt ruby samp section select small span summary svg table tbody td "
     "textarea tfoot th thead title tr tt u ul var wbr"
 )
 TAGS = frozenset((*_MARKS, *_ROLES, *_HIDDEN, *_EMBEDS, *_PLAIN.split()))
@@ -63,7 +63,9 @@ class Inlines:
             elif token.type == "text":
                 out += [token] if linked else _autolinked(token)
             elif token.type == "image":
-                out += self._image(unquote(str(token.attrs["src"])), token.content, str(token.attrs.get("title", "")), lose)
+                out += self._image(
+                    unquote(str(token.attrs["src"])), token.content, str(token.attrs.get("title", "")), lose
+                )
             elif token.type == "link_open":
                 end = _end_of_link(children, at)
                 inner = self.convert(children[at:end], lose, linked=True)
@@ -73,7 +75,9 @@ class Inlines:
                 out.append(token)
         return out
 
-    def _html(self, token: Token, children: Sequence[Token], at: int, lose: Lose, linked: bool) -> tuple[list[Token], int]:
+    def _html(
+        self, token: Token, children: Sequence[Token], at: int, lose: Lose, linked: bool
+    ) -> tuple[list[Token], int]:
         tag = _TAG.match(token.content)
         if token.content.startswith(("<!--", "<?", "<!")):
             return [], at
@@ -125,10 +129,14 @@ class Inlines:
             lose(f"links: citation {href[5:]} has no entry here")
             return [make.text("["), *inner, make.text("]")]
         if href.startswith("#"):
-            anchor = next((known for known in (href[1:], href[1:].lower(), slug(href[1:])) if known in self.anchors), None)
+            anchor = next(
+                (known for known in (href[1:], href[1:].lower(), slug(href[1:])) if known in self.anchors), None
+            )
             if anchor is not None:
                 written = "".join(child.content for child in inner)
-                return make.link(f"#{anchor}", [make.text(self.anchors[anchor])] if written == href[1:] else inner, title)
+                return make.link(
+                    f"#{anchor}", [make.text(self.anchors[anchor])] if written == href[1:] else inner, title
+                )
         lose(f"links: {href[:80]} leads to nothing in the book, its text stays")
         return inner
 

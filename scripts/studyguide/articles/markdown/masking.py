@@ -4,7 +4,9 @@ import re
 
 _OPEN, _CLOSE = "\ue000", "\ue001"
 _MASK = re.compile(f"{_OPEN}(\\d+){_CLOSE}")
-_SPANS = re.compile(r"(?<![\\`])(`+)(?!`)(?:(?!\n\n)[\s\S])*?(?<!`)\1(?!`)|(?<!\\)\$\$[^$]+?\$\$|(?<![\\$])\$(?! )[^$\n]+?\$")
+_SPANS = re.compile(
+    r"(?<![\\`])(`+)(?!`)(?:(?!\n\n)[\s\S])*?(?<!`)\1(?!`)|(?<!\\)\$\$[^$]+?\$\$|(?<![\\$])\$(?! )[^$\n]+?\$"
+)
 
 
 class Mask:
@@ -20,7 +22,9 @@ class Mask:
 
     def hide_spans(self, text: str) -> str:
         """`text` with its code spans and formulas hidden, line by line."""
-        return _SPANS.sub(lambda match: "\n".join(self.hide(line) if line else "" for line in match[0].split("\n")), text)
+        return _SPANS.sub(
+            lambda match: "\n".join(self.hide(line) if line else "" for line in match[0].split("\n")), text
+        )
 
     def show(self, text: str) -> str:
         """`text` with everything shown again."""

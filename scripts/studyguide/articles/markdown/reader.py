@@ -9,11 +9,13 @@ from markdown_it.token import Token
 
 from studyguide.articles.article import KINDS, Article, Loss
 from studyguide.articles.assets import Assets
+from studyguide.articles.html.reader import plain_text, regularise
 from studyguide.articles.markdown import blocks, front_matter
 from studyguide.articles.markdown.dialects import repair
+from studyguide.articles.markdown.fragment import Fragments
 from studyguide.articles.markdown.inlines import Inlines
 from studyguide.articles.markdown.parser import parse
-from studyguide.articles.plain import plain_text, words
+from studyguide.articles.plain import words
 from studyguide.articles.titles import GENERIC, find_title, sections
 
 
@@ -32,8 +34,8 @@ def read_markdown(text: str, source: str, *, folder: Path | None, root: Path | N
     anchors = blocks.anchor(tokens)
     title, tokens = take_title(tokens, front.title, stem, anchors)
     assets = Assets(folder, root, stem)
-    tokens, more = convert(tokens, assets, anchors, source, lambda line: line + front.lines + 1)
-    tokens = blocks.regular(tokens)
+    tokens, more = convert(tokens, assets, anchors, lambda line: line + front.lines + 1)
+    regularise(tokens)
     losses = sorted(losses + more)
     return Article(
         source=source,
@@ -51,19 +53,17 @@ def read_markdown(text: str, source: str, *, folder: Path | None, root: Path | N
 
 
 def convert(
-    tokens: Sequence[Token], assets: Assets, anchors: dict[str, str], source: str, place: Callable[[int], int]
+    tokens: Sequence[Token], assets: Assets, anchors: dict[str, str], place: Callable[[int], int]
 ) -> tuple[list[Token], list[Loss]]:
     """The tokens of the document model for those of a parsed post, and what was lost on the way.
 
     `place` makes of a line number (from 0) the place that a loss names.
     """
-    from studyguide.articles.markdown.fragment import Fragments
-
-    fragments = Fragments(source, assets)
+    fragments = Fragments(assets)
     converter = blocks.Blocks(Inlines(assets, anchors), fragments.read, place)
     converted = converter.convert(tokens)
     losses = converter.losses + [Loss(place(0), what) for what in fragments.losses]
-    return _without_lone_footnotes(converted, losses, place(0)), losses
+    return _without_lone_footnotes(converted, losses, place), losses
 
 
 def found(tokens: Sequence[Token], losses: Sequence[Loss]) -> dict[str, int]:
@@ -75,9 +75,7 @@ def found(tokens: Sequence[Token], losses: Sequence[Loss]) -> dict[str, int]:
     return {kind: counts[kind] for kind in KINDS}
 
 
-def take_title(
-    tokens: list[Token], stated: str, stem: str, anchors: dict[str, str]
-) -> tuple[str, list[Token]]:
+def take_title(tokens: list[Token], stated: str, stem: str, anchors: dict[str, str]) -> tuple[str, list[Token]]:
     """The title of a post, and its tokens without the heading that says the same.
 
     In this order: what the front matter states, the `#` that stands first or alone, a file name made of words, what
@@ -110,7 +108,7 @@ def _letters(text: str) -> str:
     return re.sub(r"[\W_]+", "", text).casefold()
 
 
-def _without_lone_footnotes(tokens: list[Token], losses: list[Loss], line: int) -> list[Token]:
+def _without_lone_footnotes(tokens: list[Token], losses: list[Loss], place: Callable[[int], int]) -> list[Token]:
     """Footnotes that nothing refers to would be warnings in the book."""
     used = {child.meta["label"] for token in tokens for child in token.children or () if child.type == "footnote_ref"}
     out: list[Token] = []
@@ -118,6 +116,7 @@ def _without_lone_footnotes(tokens: list[Token], losses: list[Loss], line: int) 
     while at < len(tokens):
         token = tokens[at]
         if token.type == "footnote_reference_open" and token.meta["label"] not in used:
+            line = place(token.map[0] if token.map else 0)
             losses.append(Loss(line, f"text: footnote {token.meta['label'][:40]} is never referred to"))
             at = blocks.close(tokens, at) + 1
             continue
