@@ -24,6 +24,8 @@ class Cell:
     tags: tuple[str, ...]
     line: int
     """Line of the chapter file on which the directive stands."""
+    code_line: int
+    """Line of the chapter file on which the code begins, below the directive's options."""
 
     @property
     def digest(self) -> str:
@@ -43,17 +45,35 @@ def notebook(text: str, path: Path) -> nbformat.NotebookNode:
     from myst_nb.core.read import read_myst_markdown_notebook
     from myst_parser.config.main import MdParserConfig
 
-    return read_myst_markdown_notebook(text, config=MdParserConfig(), add_source_map=True, path=str(path))
+    result = read_myst_markdown_notebook(text, config=MdParserConfig(), add_source_map=True, path=str(path))
+    lines = text.split("\n")
+    result.metadata["code_lines"] = [_code_line(lines, start) for start in result.metadata["source_map"]]
+    return result
+
+
+def _code_line(lines: list[str], directive: int) -> int:
+    """1-based line below the options of the directive that stands on the 1-based line `directive`."""
+    line = directive
+    if line < len(lines) and lines[line].strip() == "---":
+        line += 1
+        while line < len(lines) and lines[line].strip() != "---":
+            line += 1
+        return line + 2
+    while line < len(lines) and lines[line].lstrip().startswith(":"):
+        line += 1
+    while line < len(lines) and not lines[line].strip():
+        line += 1
+    return line + 1
 
 
 def code_cells(book: nbformat.NotebookNode) -> list[Cell]:
     """The code cells of a notebook that `notebook` made."""
-    source_map = book.metadata["source_map"]
+    source_map, code_lines = book.metadata["source_map"], book.metadata["code_lines"]
     cells = []
     for index, cell in enumerate(book.cells):
         if cell.cell_type == "code":
             tags = tuple(cell.metadata.get("tags", ()))
-            cells.append(Cell(len(cells) + 1, index, cell.source, tags, source_map[index] + 1))
+            cells.append(Cell(len(cells) + 1, index, cell.source, tags, source_map[index], code_lines[index]))
     return cells
 
 

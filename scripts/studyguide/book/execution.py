@@ -79,7 +79,7 @@ def execute(path: Path, book: Path, *, save: bool = True) -> Run:
     except _CellFailed as failure:
         cell = failure.cell
         message = f"cell {cell.number}: {failure.summary}; mend the cell (the old outputs are kept)"
-        problem = Problem(str(path), cell.line + failure.line, "cell-failed", message)
+        problem = Problem(str(path), cell.code_line + max(failure.line - 1, 0), "cell-failed", message)
         seconds = time.perf_counter() - started
         return Run(chapter, seconds, problems=(problem,), traceback=failure.traceback)
     seconds = time.perf_counter() - started

@@ -96,9 +96,8 @@ class Page(web.StaticFileHandler):
         """Pages change under the reader: never keep them."""
         self.set_header("Cache-Control", "no-store")
 
-    def should_return_304(self) -> bool:
-        """Never: the file on disk may be new."""
-        return False
+    def compute_etag(self) -> None:
+        """None: the file on disk may be new at any time."""
 
     async def get(self, path: str, include_body: bool = True) -> None:
         """A page with the live script, or the file as it is."""

@@ -11,6 +11,7 @@ from studyguide.book import checks, toc
 from studyguide.book import curriculum as curricula
 from studyguide.book.chapter import Chapter
 from studyguide.book.curriculum import Curriculum
+from studyguide.commands import near
 from studyguide.problem import ProblemError
 
 
@@ -62,7 +63,8 @@ def load(app: Sphinx) -> None:
         if problems:
             raise ProblemError(problems)
     except ProblemError as error:
-        raise BookError(str(error)) from None
+        here = f"{near(folder)}/".removeprefix("./")
+        raise BookError(str(error).replace(f"{folder}/", here)) from None
     app.studyguide = Book(folder, plan, arranged)
 
 

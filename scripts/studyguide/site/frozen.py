@@ -28,7 +28,12 @@ def read(text: str, *, chapter: str, book: str):
         reason = outputs.stale_reason(cells, frozen, root)
         if reason:
             message = f"`{path.stem}`: {reason}; run `make execute`"
-            logger.warning(message, location=str(path), type="studyguide", subtype="stale")
+            logger.warning(
+                message,
+                location=(path.relative_to(root).with_suffix("").as_posix(), 1),
+                type="studyguide",
+                subtype="stale",
+            )
         else:
             outputs.attach(result, frozen)
     return result

@@ -1,0 +1,31 @@
+"""The two ways to build give one book."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from conftest import ROOT, copy_book
+
+
+def pages(book: Path) -> dict[str, bytes]:
+    """Every built file that a reader loads, by its path."""
+    folder = book / "_build/html"
+    skip = {".buildinfo", "objects.inv"}
+    return {
+        p.relative_to(folder).as_posix(): p.read_bytes()
+        for p in folder.rglob("*")
+        if p.is_file() and p.name not in skip
+    }
+
+
+def test_jupyter_book_gives_the_same_pages(tmp_path: Path):
+    """`build.py` on two cores and `jupyter-book build .` on one write the same bytes."""
+    ours, theirs = copy_book("mini", tmp_path / "ours" / "mini"), copy_book("mini", tmp_path / "theirs" / "mini")
+    subprocess.run([sys.executable, ROOT / "scripts/build.py", "--quiet", "--jobs", "2", "--book", ours], check=True)
+    subprocess.run([sys.executable, ROOT / "scripts/toc.py", "--book", theirs], check=True)
+    jupyter_book = Path(sys.executable).with_name("jupyter-book")
+    subprocess.run([jupyter_book, "build", "-W", "."], cwd=theirs, check=True, capture_output=True)
+    built, expected = pages(ours), pages(theirs)
+    assert sorted(built) == sorted(expected)
+    assert [name for name in built if built[name] != expected[name]] == []
+    assert "chapters/first/apple.html" in built

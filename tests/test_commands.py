@@ -1,0 +1,44 @@
+"""Every command explains itself, and the documents name only commands and targets that exist."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from conftest import ROOT
+
+COMMANDS = sorted(p.name for p in (ROOT / "scripts").glob("*.py") if p.name != "environment.py")
+DOCUMENTS = ["README.md", "README.zh-CN.md", "chapters/about/how-to-add.md", "chapters/about/articles.md"]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help(name: str):
+    """`--help` works and says what the command does."""
+    done = subprocess.run([sys.executable, ROOT / "scripts" / name, "--help"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert name in done.stdout
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_documents_name_what_exists(document: str):
+    """A `scripts/x.py` or `make x` in a document is there, with every option that the document gives it."""
+    text = (ROOT / document).read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
+    assert set(re.findall(r"(?:^|`)make ([a-z]+)", text, re.M)) <= targets
+    for line in re.findall(r"scripts/[a-z]+\.py[^\n`#]*", text):
+        command, *words = line.split()
+        assert (ROOT / command).exists(), f"{document} names {command}"
+        source = Path(ROOT / command).read_text(encoding="utf-8")
+        for option in [word for word in words if word.startswith("--")]:
+            assert f'"{option}"' in source, f"{document} gives {command} the option {option}"
+
+
+def test_every_command_is_documented():
+    """The README's table or text names every command or the make target that runs it."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for name in COMMANDS:
+        target = re.search(rf"^([a-z]+):[^\n]*\n(?:\t[^\n]*\n)*?\t[^\n]*scripts/{re.escape(name)}", makefile, re.M)
+        assert f"scripts/{name}" in text or (target and f"make {target[1]}" in text), f"{name} is documented nowhere"
