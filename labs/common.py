@@ -29,7 +29,6 @@ import os
 import platform
 import statistics
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -111,10 +110,10 @@ def dumps(results: dict) -> str:
     lines = []
     for key, value in results.items():
         if isinstance(value, list) and value:
-            rows = ",\n".join(f"    {json.dumps(row, ensure_ascii=False)}" for row in value)
+            rows = ",\n".join(f"    {json.dumps(row, ensure_ascii=False, allow_nan=False)}" for row in value)
             lines.append(f"  {json.dumps(key)}: [\n{rows}\n  ]")
         else:
-            lines.append(f"  {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}")
+            lines.append(f"  {json.dumps(key)}: {json.dumps(value, ensure_ascii=False, allow_nan=False)}")
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
@@ -200,11 +199,13 @@ def significant(value: float) -> float:
     return float(f"{value:.5g}")
 
 
-def time_ms(work: Callable[[], object], device: str, budget_ms: float = 300, repeats: tuple[int, int] = (10, 100)) -> dict:
+def time_ms(
+    work: Callable[[], object], device: str, budget_ms: float = 300, repeats: tuple[int, int] = (10, 100)
+) -> dict:
     """Time of one call in milliseconds, as a figure.
 
-    On a GPU: warm up, then enqueue all calls with a CUDA event before and after each, and read the clocks at the end, so
-    that the host's own delays stay out. `repeats` bounds the number of calls, `budget_ms` decides between the bounds.
+    On a GPU: warm up, then enqueue all calls with a CUDA event before and after each, and read the clocks at the end,
+    so that the host's own delays stay out. `repeats` bounds the number of calls, `budget_ms` decides in between.
     """
     work()
     if device == "cpu":
@@ -244,7 +245,3 @@ def peak_mib(work: Callable[[], object], device: str) -> dict:
     peak = torch.cuda.max_memory_allocated()
     del kept
     return {"peak_mib": round(peak / MIB, 1), "extra_mib": round((peak - before) / MIB, 1)}
-
-
-def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
