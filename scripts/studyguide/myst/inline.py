@@ -22,6 +22,7 @@ _LINE = re.compile(
       | (?P<number> \d{1,9})(?=[.)](?:[ \t]|$))
     )"""
 )
+_BREAKS = ("hardbreak", "softbreak")
 _MARKS = {"em": "*", "strong": "**", "s": "~~"}
 _CLOSING_MARKS = "，。：；！？、…—,.:;!?"
 
@@ -114,7 +115,6 @@ def render(tokens: Sequence[Token], anchors: Mapping[str, str] | None = None, *,
     if "\n" in text:
         text = _BETWEEN_HAN.sub("", text)
         text = re.sub(r"[ \t]*\n[ \t]*", " " if one_line else "\n", text)
-        text = text.replace("\\\n", "\\\n") if not one_line else text
     return escape_line_starts(text)
 
 
@@ -140,8 +140,6 @@ def _pieces(tokens: Sequence[Token], anchors: Mapping[str, str], one_line: bool)
             out.append(code_span(token.content))
         elif kind in ("math_inline", "math_inline_double"):
             out.append(math(token.content))
-        elif kind == "math_single":
-            out.append(math(token.content))
         elif kind == "hardbreak":
             out.append("\\\n")
         elif kind == "image":
@@ -151,9 +149,7 @@ def _pieces(tokens: Sequence[Token], anchors: Mapping[str, str], one_line: bool)
         elif kind == "gap":
             out.append(role("gap", token.content.strip("[]")))
         elif kind in ("role", "myst_role"):
-            name = token.info or token.meta["name"]
-            known = name in safety.ROLES
-            out.append((math(token.content) if name == "math" else role(name, token.content)) if known else escape(token.content))
+            out.append(_role(token))
         elif kind == "link_open":
             end = _close(tokens, at, "link")
             out += _link(token, tokens[at:end], anchors, one_line)
@@ -173,6 +169,13 @@ def _pieces(tokens: Sequence[Token], anchors: Mapping[str, str], one_line: bool)
     if pending:
         out.append(_text(pending, ""))
     return out
+
+
+def _role(token: Token) -> str:
+    name = token.info or token.meta["name"]
+    if name == "math":
+        return math(token.content)
+    return role(name, token.content) if name in safety.ROLES else escape(token.content)
 
 
 def _text(content: str, following: str) -> str:
@@ -216,6 +219,10 @@ def image(token: Token) -> str:
 
 def _link(token: Token, inner: Sequence[Token], anchors: Mapping[str, str], one_line: bool) -> list[str | _Mark]:
     inner = [child for child in inner if child.type not in ("link_open", "link_close", "footnote_ref")]
+    while inner and inner[0].type in _BREAKS:
+        inner.pop(0)
+    while inner and inner[-1].type in _BREAKS:
+        inner.pop()
     href = safety.address(str(token.attrs.get("href", "")))
     if href.startswith("#"):
         slug = anchors.get(href[1:])

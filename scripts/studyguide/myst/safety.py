@@ -1,10 +1,7 @@
 """What article text may not do: the allow-lists and the cleaning of addresses, languages, labels and TeX."""
 
 import re
-from functools import cache
 from urllib.parse import quote
-
-from pygments.lexers import LEXERS
 
 DIRECTIVES = frozenset(
     "admonition attention caution danger error figure hint important list-table note seealso tip warning".split()
@@ -14,41 +11,17 @@ DIRECTIVES = frozenset(
 ROLES = frozenset("gap kbd math sub sup doc ref eq".split())
 """Roles that a reader may make."""
 
-EXTRA_LANGUAGES = ("mermaid", "plantuml")
-"""Languages that readers keep although Pygments does not know them; the site gives them the plain-text lexer."""
-
-_ALIASES = {
-    "golang": "go",
-    "hiveql": "sql",
-    "hql": "sql",
-    "jupyter": "python",
-    "node": "javascript",
-    "plain": "text",
-    "plaintext": "text",
-    "shellscript": "bash",
-    "txt": "text",
-    "vue": "html",
-}
 _SCHEME = re.compile(r"(?i)[a-z][a-z0-9+.-]*:")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b\u2028\u2029\ufeff]")
 
 
-@cache
-def _languages() -> frozenset[str]:
-    return frozenset(alias for entry in LEXERS.values() for alias in entry[2]) | frozenset(EXTRA_LANGUAGES)
-
-
 def language(info: str) -> str:
-    """The name of a code block's language as Pygments knows it, or nothing.
+    """The name of a code block's language, or nothing; `{include}` and other things that MyST would run are none.
 
-    `{include}` and other things that MyST would run are not languages.
+    A name need not be one that Pygments knows.
     """
-    match = re.match(r"\{?\s*\.?([\w+#.-]+)", info.strip())
-    if not match:
-        return ""
-    name = match[1].lower()
-    name = _ALIASES.get(name, name)
-    return name if name in _languages() else ""
+    match = re.match(r"\{?\s*\.?([\w+#][\w+#.-]{0,30})(?=[\s}:,]|$)", info.strip())
+    return match[1] if match else ""
 
 
 def address(url: str) -> str:

@@ -39,7 +39,7 @@ _NOISE = re.compile(
       | heading\sanchor | header\sanchor | anchor\s?link | anchorjs\slink | hash\slink | mathjax\spreview | footer
     )(?:\s|$)"""
 )
-_GLUED = re.compile(r"^(?:tags?|share|meta|toc|nav|menu|comment|copyright|reward|like)$")
+_SEALED = frozenset(["pre", "math", "code", "mjx-container"])
 _CONTAINERS = frozenset("div section ul ol aside header footer p dl table span a h4 h5 center blockquote".split())
 _CONTENT = ("p", "pre", "li", "h1", "h2", "h3", "h4", "blockquote", "table", "math", "img", "figure")
 
@@ -52,29 +52,36 @@ def find(root: Element) -> Element:
     """
     body = root.find("body")
     body = root if body is None else body
-    for element in list(body.iter("script", "style", "noscript", "template", "nav", "footer", "form", "aside")):
-        if element.tag in ("nav", "footer", "form") or (element.tag == "aside" and not _keeps(element)):
+    for element in list(body.iter("script", "style", "template", "nav", "footer", "form", "aside")):
+        if not (_needed(element) or _keeps(element)):
             drop(element)
-    marked = [element for element in body.iter() if isinstance(element.tag, str) and _is_marked(element)]
-    marked += body.iter("article", "main")
     whole = _mass(body)
-    weights = {element: _mass(element) for element in dict.fromkeys(marked)}
-    best = None
-    for element, weight in weights.items():
-        heavy = weight >= 0.35 * whole or _is_marked(element)
-        if heavy and weight and (best is None or weight > weights[best] * (0.55 if _inside(element, best) else 1.0)):
-            best = element
-    return _descend(best if best is not None else body)
+    marked = [element for element in body.iter("div", "section", "article", "main", "td", "span") if _is_marked(element)]
+    for candidates, share in ((marked, 0.25), (list(body.iter("article", "main")), 0.35)):
+        weights = {element: _mass(element) for element in candidates}
+        heaviest = max(weights, key=weights.__getitem__, default=None)
+        if heaviest is None or weights[heaviest] < share * whole:
+            continue
+        best = heaviest
+        for element, weight in weights.items():
+            if weight > 0.6 * weights[best] and best in element.iterancestors():
+                best = element
+        return best if candidates is marked else _descend(best)
+    return _descend(body)
 
 
 def clean(article: Element) -> None:
     """Take out navigation, boxes and everything else around the text, in place."""
-    total = _mass(article)
-    for element in list(article.iterdescendants()):
-        if not isinstance(element.tag, str) or element.getparent() is None:
+    limit = max(0.3 * _mass(article), 60)
+    stack = list(article)
+    while stack:
+        element = stack.pop()
+        if element.tag in _SEALED:
             continue
-        if _is_noise(element) and _mass(element) <= max(0.3 * total, 60):
+        if _is_noise(element) and _mass(element) <= limit:
             drop(element)
+        elif not (element.tag == "span" and (element.get("class") or "").startswith(("katex", "MathJax"))):
+            stack.extend(element)
 
 
 def _is_marked(element: Element) -> bool:
@@ -82,10 +89,6 @@ def _is_marked(element: Element) -> bool:
         return True
     names = [name.lower() for name in classes(element)]
     return not _MARKED.isdisjoint(names) or (element.get("id") or "").lower() in _MARKED
-
-
-def _inside(element: Element, outer: Element) -> bool:
-    return outer in element.iterancestors()
 
 
 def _keeps(element: Element) -> bool:
@@ -97,26 +100,24 @@ def _keeps(element: Element) -> bool:
 
 
 def _mass(element: Element) -> int:
-    """Length of the text inside that is neither link nor script."""
-    total = 0
-    for part in element.iter():
-        tag = part.tag
-        if isinstance(tag, str) and tag not in ("script", "style", "a", "option", "noscript") and part.text:
-            total += len(part.text.strip())
-        if part.tail and part is not element:
-            total += len(part.tail.strip())
-    return total
+    """Length of the text inside that is no link."""
+    length = _length(element)
+    return length - sum(_length(link) for link in element.iter("a")) if length else 0
+
+
+def _length(element: Element) -> int:
+    return sum(map(len, "".join(element.itertext()).split()))
 
 
 def _descend(element: Element) -> Element:
     """Down to the element whose children share the text between them."""
     while True:
         here = _mass(element)
-        inner = [child for child in element if isinstance(child.tag, str) and child.tag in ("div", "section", "article", "main")]
+        inner = [child for child in element if child.tag in ("div", "section", "article", "main")]
         heavy = max(inner, key=_mass, default=None)
         if heavy is None or _mass(heavy) < 0.9 * here or _is_marked(element):
             return element
-        others = [child for child in element if child is not heavy and isinstance(child.tag, str)]
+        others = [child for child in element if child is not heavy]
         if any(child.tag in _CONTENT or next(child.iter("p", "pre", "h2"), None) is not None for child in others):
             return element
         element = heavy

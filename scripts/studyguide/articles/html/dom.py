@@ -1,9 +1,8 @@
 """Small questions about elements of a parsed page, asked everywhere."""
 
 import re
-from collections.abc import Iterator
 
-from lxml import etree, html
+from lxml import etree
 
 BLOCKS = frozenset(
     "address article aside blockquote center dd details dialog dir div dl dt fieldset figcaption figure footer form "
@@ -15,16 +14,14 @@ BLOCKS = frozenset(
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
 _SPACE = re.compile(r"\s+")
 
-Element = html.HtmlElement
+Element = etree._Element
 
 
 def parse(text: str) -> Element:
-    """The tree of a page; raises nothing, an empty text gives an empty body."""
-    parser = html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True)
-    try:
-        return html.document_fromstring(text.encode("utf-8", "replace"), parser=parser)
-    except etree.ParserError:
-        return html.document_fromstring("<html><body></body></html>")
+    """The tree of a page, with comments left out and everything in a body; a text that holds nothing gives an empty one."""
+    parser = etree.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True)
+    root = etree.fromstring(text.encode("utf-8", "replace"), parser=parser)
+    return root if root is not None else etree.fromstring("<html><body></body></html>", parser=parser)
 
 
 def classes(element: Element) -> list[str]:
@@ -67,8 +64,3 @@ def drop(element: Element) -> None:
 def has_block(element: Element) -> bool:
     """Whether a block stands anywhere inside."""
     return next(element.iterdescendants(*BLOCKS), None) is not None
-
-
-def children(element: Element) -> Iterator[Element]:
-    """The child elements, comments left out."""
-    return (child for child in element if isinstance(child.tag, str))

@@ -84,7 +84,7 @@ def _note(target: Element) -> Element | None:
         return after if after is not None and after.tag == "dd" else None
     if target.tag == "tr":
         return target[-1] if len(target) else None
-    return target if target.tag in ("li", "p", "aside", "dd", "div", "td", "section") else None
+    return target if target.tag in ("li", "p", "aside", "dd", "div", "td", "section", "blockquote") else None
 
 
 def _belongs(link: Element, note: Element, fragment: str) -> bool:
@@ -111,7 +111,7 @@ def _is_back(link: Element, notes: Footnotes) -> bool:
     if not fragment:
         return False
     marked = {"backref", "reversefootnote", "backlink", "back"} & set(words(link)) or "↩" in text_of(link) or "↑" in text_of(link)
-    return bool(marked) or re.match(r"(?i)fnref|.*ref[\d:_-]|id\d+$|cite_ref|_ftnref|r\d+$", fragment) is not None
+    return bool(marked) or re.match(r"(?i)(?:re)?f?fn_?ref|ref_?fn|.*ref[\d:_-]|id\d+$|_ftnref|r\d+$", fragment) is not None
 
 
 def _take_out(notes: Footnotes) -> None:
@@ -124,6 +124,7 @@ def _take_out(notes: Footnotes) -> None:
             drop(text.getprevious())
         for label in [inner for inner in text if inner.tag == "span" and {"label", "backrefs"} & set(words(inner))]:
             drop(label)
+        _drop_number(text)
         drop(text)
         while parent is not None and parent.getparent() is not None and not "".join(parent.itertext()).strip() and parent.tag != "body":
             if next(parent.iter("img", "pre"), None) is not None:
@@ -133,3 +134,11 @@ def _take_out(notes: Footnotes) -> None:
             parent = outer
         if parent is not None and "footnotes" in words(parent) and len(text_of(parent)) < 12 and parent.getparent() is not None:
             drop(parent)
+
+
+def _drop_number(text: Element) -> None:
+    """Take the number off the beginning of a note: its label says it."""
+    first = next(iter(text), None)
+    if first is not None and first.tag == "sup" and not (text.text or "").strip() and _NUMBER.match(text_of(first)):
+        first.tail = (first.tail or "").lstrip(" .:：、")
+        drop(first)

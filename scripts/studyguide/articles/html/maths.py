@@ -10,6 +10,7 @@ from studyguide.articles.html.dom import Element, classes
 _ANNOTATION = "{http://www.w3.org/1998/Math/MathML}annotation"
 _ENTITY = re.compile(r"&(?:amp;)?(?:lt|gt|amp|quot|nbsp|#\d{1,5}|#x[0-9a-fA-F]{1,5});")
 _QUOTES = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "\xa0": " ", "\u200b": "", "\u2061": "", "…": r"\dots "})
+_WORDS = re.compile(r"(\\(?:text|textbf|textrm|mbox)\s*\{[^{}]*\})")
 _DELIMITED = re.compile(r"(?s)\A\s*(?:\\\((?P<i>.*)\\\)|\\\[(?P<d>.*)\\\]|\$\$(?P<dd>.*)\$\$|\$(?P<ii>.*)\$)\s*\Z")
 _TEX = re.compile(r"\\[a-zA-Z]{2,}|[_^]\{?\w|\\[,;{}|]|[a-zA-Z0-9)}]\s*[=<>+*/-]\s*[a-zA-Z0-9({\\]|^\s*[a-zA-Z]\s*$")
 _ENVIRONMENT = re.compile(r"\\begin\{(?:[a-zA-Z]*matrix|cases|aligned|align|split|gathered|gather|array|eqnarray|alignat)\*?\}")
@@ -23,7 +24,7 @@ def repair(tex: str) -> str:
     """
     if "&" in tex and _ENTITY.search(tex):
         tex = html.unescape(html.unescape(tex))
-    tex = tex.translate(_QUOTES)
+    tex = "".join(part if at % 2 else part.translate(_QUOTES) for at, part in enumerate(_WORDS.split(tex)))
     if "\\" in tex:
         tex = re.sub(r"\\left\s*\{", r"\\left\\{", tex)
         tex = re.sub(r"\\right\s*\}", r"\\right\\}", tex)

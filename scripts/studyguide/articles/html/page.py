@@ -19,6 +19,8 @@ class Page:
 
     titles: tuple[str, ...]
     """Titles that the page gives itself, the best first."""
+    window: str
+    """The title of its window, with the name of the site."""
     date: str
     tags: tuple[str, ...]
     url: str
@@ -45,6 +47,7 @@ def read(root: Element) -> Page:
     tags += [text_of(element) for element in root.iter("a") if "tag" in (element.get("rel") or "").split()]
     return Page(
         titles=tuple(dict.fromkeys(titles)),
+        window=window,
         date=next((_iso(match) for date in dates if (match := _DATE.search(date))), ""),
         tags=tuple(dict.fromkeys(tag for tag in (tag.strip(" #\ue000") for tag in tags) if tag))[:20],
         url=_address(root, meta),

@@ -30,7 +30,7 @@ def read_html(data: bytes, source: str, *, charset: str = "", folder: Path | Non
     body.clean(element)
     context = Context(url=head.url, typeset=head.typeset, folder=folder)
     tokens = _read(element, context)
-    title = _title(tokens, head.titles)
+    title = _title(tokens, head)
     tokens = _without_title(tokens, title, context)
     regularise(tokens)
     return Article(
@@ -100,16 +100,16 @@ def _heading_text(tokens: list[Token], at: int) -> str:
     return "".join(child.content for child in tokens[at + 1].children or [])
 
 
-def _title(tokens: list[Token], titles: tuple[str, ...]) -> str:
-    """The page's own title, else the first heading of the highest level."""
+def _title(tokens: list[Token], head: page.Page) -> str:
+    """The page's own title: the first heading where it says the same, else what the page's head says."""
     first = next((at for at, token in enumerate(tokens) if token.type == "heading_open"), None)
-    if first is not None and tokens[first].tag == "h1" and not any(token.tag == "h1" for token in tokens[first + 3 :] if token.nesting == 1):
-        text = _heading_text(tokens, first)
-        if not titles or any(_normal(text) in _normal(title) for title in titles):
-            return text
-    if titles:
-        return titles[0]
-    return _heading_text(tokens, first) if first is not None else ""
+    text = _heading_text(tokens, first) if first is not None else ""
+    if text and (not head.titles or any(_normal(text) == _normal(title) for title in head.titles)):
+        return text
+    window = _normal(head.window)
+    if text and tokens[first or 0].tag == "h1" and window.startswith(_normal(text)) and head.window[len(text) :][:1] in " -|_·–—":
+        return text
+    return head.titles[0] if head.titles else text
 
 
 def _without_title(tokens: list[Token], title: str, context: Context) -> list[Token]:
