@@ -45,14 +45,13 @@ def read_notebook(text: str, source: str, *, folder: Path | None = None, root: P
     stem = Path(source.rpartition("/")[2]).stem
     front, cells = _front_matter([cell for cell in book.cells if "remove-cell" not in _tags(cell)])
     reader = _Cells(Assets(folder, root, stem), _language(book.metadata))
-    bodies = [reader.parse(number, cell) for number, cell in cells]
-    anchors = blocks.anchor([token for _, tokens in bodies for token in tokens])
-    first = next((n for n, (_, tokens) in enumerate(bodies) if any(t.type == "heading_open" for t in tokens)), 0)
+    bodies = [(number, reader.parse(number, cell)) for number, cell in cells]
+    everything = [token for _, body in bodies for token in body]
+    anchors = blocks.anchor(everything)
     stated = front.title or str(book.metadata.get("title") or "")
-    everything = [token for _, tokens in bodies for token in tokens]
     title, rest = take_title(everything, stated, stem, anchors)
-    if len(rest) < len(everything):
-        bodies[first] = (bodies[first][0], _without_first_heading(bodies[first][1]))
+    kept = set(map(id, rest))
+    bodies = [(number, [token for token in body if id(token) in kept]) for number, body in bodies]
     tokens = [token for number, body in bodies for token in reader.finish(number, body, anchors)]
     regularise(tokens)
     losses = sorted(reader.losses)
@@ -103,11 +102,6 @@ def _tags(cell: Any) -> list[str]:
 def _language(metadata: Any) -> str:
     info, kernel = metadata.get("language_info", {}), metadata.get("kernelspec", {})
     return str(info.get("name") or kernel.get("language") or "python").lower()
-
-
-def _without_first_heading(tokens: list[Token]) -> list[Token]:
-    at = next(n for n, token in enumerate(tokens) if token.type == "heading_open")
-    return tokens[:at] + tokens[at + 3 :]
 
 
 class _Cells:

@@ -1,20 +1,23 @@
 """The Markdown parser of posts: CommonMark, GFM, footnotes, definition lists, task lists and maths."""
 
 import re
+from collections.abc import Callable
 from functools import cache
 
 from markdown_it import MarkdownIt
+from markdown_it.rules_block import StateBlock
 from markdown_it.rules_inline import StateInline
 from markdown_it.rules_inline.emphasis import tokenize
 from markdown_it.token import Token
 from mdit_py_plugins.amsmath import amsmath_plugin
 from mdit_py_plugins.deflist import deflist_plugin
 from mdit_py_plugins.dollarmath import dollarmath_plugin
-from mdit_py_plugins.dollarmath.index import math_inline_dollar
+from mdit_py_plugins.dollarmath.index import math_block_dollar, math_inline_dollar
 from mdit_py_plugins.footnote import footnote_plugin
 from mdit_py_plugins.tasklists import tasklists_plugin
 
 _HAN = re.compile(r"[\u2e80-\u2fdf\u3000-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uffef]")
+_INTERRUPTS = {"alt": ["paragraph", "reference", "blockquote", "list", "footnote_def"]}
 _OPENING, _CLOSING = "（【「『《“‘(", "，。；：、！？）】」』》”’,.;:!?)"
 _PROSE = re.compile(r"[A-Za-z]{2,}[\s,.;:]+[A-Za-z]{2,}|[\u4e00-\u9fff，。；]")
 _TEX = re.compile(r"[\\^_={}<>+*/|]")
@@ -22,7 +25,21 @@ _TEX = re.compile(r"[\\^_={}<>+*/|]")
 
 def parse(text: str) -> list[Token]:
     """The tokens of a post whose dialect was already made plain (see `dialects`)."""
-    return _parser().parse(text)
+    tokens = _parser().parse(text)
+    formulas = [child for token in tokens for child in token.children or () if child.type.startswith("math_inline")]
+    if all(formula.type == "math_inline_double" for formula in formulas):
+        _join_lines(tokens)
+    return tokens
+
+
+def _join_lines(tokens: list[Token]) -> None:
+    """kramdown writes `$$x$$` for formulas inside a line too: where no formula has one dollar, two mean that."""
+    for token in tokens:
+        children = token.children or []
+        if any(child.type == "text" and child.content.strip() for child in children):
+            for child in children:
+                if child.type == "math_inline_double":
+                    child.type = "math_inline"
 
 
 @cache
@@ -31,12 +48,28 @@ def _parser() -> MarkdownIt:
     md.use(footnote_plugin).disable(["footnote_inline", "footnote_tail"])  # definitions stay where they stand
     md.use(deflist_plugin).use(tasklists_plugin).use(amsmath_plugin)
     md.use(dollarmath_plugin, allow_space=True, allow_digits=True, double_inline=True)
+    # Many posts have no blank line before a displayed formula.
+    md.block.ruler.at("math_block", _display(math_block_dollar(True, allow_blank_lines=True)), _INTERRUPTS)
     md.inline.ruler.at("math_inline", _formula(math_inline_dollar(True, True, True)))
     md.inline.ruler.at("emphasis", _emphasis)
     return md
 
 
-def _formula(rule):
+def _display(rule: Callable[..., bool]) -> Callable[..., bool]:
+    """dollarmath's rule for displayed formulas, which itself leaves tokens behind when it is only asked."""
+
+    def display(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+        count, line = len(state.tokens), state.line
+        matches = rule(state, start, end, silent)
+        if silent:
+            del state.tokens[count:]
+            state.line = line
+        return matches
+
+    return display
+
+
+def _formula(rule: Callable[..., bool]) -> Callable[..., bool]:
     """dollarmath's rule for inline formulas, which leaves the dollars of prices and shell variables alone."""
 
     def formula(state: StateInline, silent: bool) -> bool:
