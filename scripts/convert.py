@@ -1,7 +1,11 @@
-"""Turn articles into chapters: listing dumps, web pages, Markdown posts, notebooks; files, folders, http(s) addresses."""
+"""Turn articles into chapters: listing dumps, web pages, Markdown posts, notebooks; folders and addresses of them."""
+
+import environment  # noqa: F401, I001 - first: it may start the command again in .venv
 
 import argparse
 import sys
+
+from studyguide import commands
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -37,6 +41,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    from studyguide import commands
-
     sys.exit(commands.run(main))

@@ -76,27 +76,22 @@ def require(leaders: list[Draft], held: Shelf, vocabulary: Vocabulary) -> None:
     """Fill in what each chapter requires, from the chapters that the book will hold after this run."""
     drafts = [draft for draft in leaders if draft.waiting]
     targets = {draft.target.id for draft in drafts}
-    providers: dict[str, tuple[int, float, str]] = {}
-
-    def provide(subject: str, rank: int, score: float, chapter_id: str) -> None:
-        better = providers.get(subject)
-        if subject and (better is None or (rank, -score, chapter_id) < (better[0], -better[1], better[2])):
-            providers[subject] = (rank, score, chapter_id)
-
+    tellers: dict[str, list[str]] = {}
     for chapter_id, shelved in sorted(held.chapters.items()):
         if chapter_id in targets:
             continue
         if chapter_id in held.plan.chapters:
-            provide(chapter_id, 0, 1.0, chapter_id)
+            tellers.setdefault(chapter_id, []).append(chapter_id)
         elif shelved.imported:
             place = vocabulary.place(shelved.chapter.title, shelved.chapter.body)
-            provide(place.chapter.id if place.chapter else "", 1, place.score, chapter_id)
+            tellers.setdefault(place.chapter.id if place.chapter else "", []).append(chapter_id)
     subjects = {}
     for draft in drafts:
         subject = draft.placement.chapter
         subjects[draft.target.id] = subject.id if subject is not None and subject.part == draft.target.part else ""
-        provide(subjects[draft.target.id], 1, draft.placement.score, draft.target.id)
-    told = {subject: chapter_id for subject, (_, _, chapter_id) in providers.items()}
+        tellers.setdefault(subjects[draft.target.id], []).append(draft.target.id)
+    # Where several chapters are about one thing, nobody can say which of them a reader needs.
+    told = {subject: ids[0] for subject, ids in tellers.items() if subject and len(ids) == 1}
     for draft in drafts:
         terms = vocabulary.terms(f"{draft.article.title}\n{fingerprint.prose(draft.article)}")
         target = draft.target

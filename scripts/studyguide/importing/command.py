@@ -80,7 +80,8 @@ def _print(entries: list[Entry], options: Options) -> None:
         status = f"[{_COLOURS[entry.status]}]{entry.status}[/]" if entry.status in _COLOURS else entry.status
         chapter = entry.chapter.removeprefix("chapters/")
         title = (entry.title or entry.source).replace("[", r"\[")
-        table.add_row(title, status, chapter, f"{entry.score:.2f}", str(len(entry.losses)))
+        lost = str(len(entry.losses)) if entry.status in ("created", "updated", "unchanged") else ""
+        table.add_row(title, status, chapter, f"{entry.score:.2f}", lost)
     if entries:
         console.print(table)
     console.print(report.summary(entries) + (" (dry run, nothing written)" if options.dry_run else ""))

@@ -1,7 +1,7 @@
 """The way from sources to chapters: read, tell apart, place, write, report."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from studyguide.articles import fingerprint, sources
 from studyguide.articles.article import Article, Loss
+from studyguide.articles.sources import Source
 from studyguide.book import chapter as chapters
 from studyguide.book import toc
 from studyguide.book.curriculum import Curriculum
@@ -18,7 +19,7 @@ from studyguide.importing.aiming import aim, require
 from studyguide.importing.drafts import Draft, Options, close, fail, tell_apart
 from studyguide.importing.report import Entry
 from studyguide.importing.shelf import Shelf
-from studyguide.myst import parse
+from studyguide.myst import parse, writer
 from studyguide.problem import Problem, ProblemError
 
 _FEW = 16
@@ -101,20 +102,36 @@ def read(given: list[str], jobs: int, progress: Progress) -> tuple[list[Entry], 
     """Every article in the sources, in their order, and an entry for it or for the source that could not be read."""
     entries: list[Entry] = []
     drafts: list[Draft] = []
-    found = sources.discover(given)
+    found = list(_discover(given, entries))
     for number, (source, result) in enumerate(zip(found, _map(_read, found, jobs), strict=True)):
         progress("read", number, len(found))
         if isinstance(result, Problem):
-            entries.append(Entry(source=str(source), problem=result))
+            entries.append(Entry(source=source.name, problem=result))
             continue
         for article in result:
             entry = Entry(source=article.source, title=article.title, found=dict(article.found))
             entries.append(entry)
-            drafts.append(Draft(article, entry, article.url or _name(article.source, given)))
+            drafts.append(Draft(article, entry, article.url or _name(article.source, source)))
     return entries, drafts
 
 
-def _read(source: str) -> list[Article] | Problem:
+def _discover(given: list[str], entries: list[Entry]) -> Iterator[Source]:
+    """The sources behind each argument, each once; an argument without any is a failed entry."""
+    seen = set()
+    for argument in given:
+        try:
+            found = sources.discover([argument])
+        except ProblemError as error:
+            entries += [Entry(source=argument, problem=problem) for problem in error.problems]
+            continue
+        for source in found:
+            key = str(source.path.resolve()) if source.path else source.name
+            if key not in seen:
+                seen.add(key)
+                yield source
+
+
+def _read(source: Source) -> list[Article] | Problem:
     try:
         return sources.read(source)
     except ProblemError as error:
@@ -130,12 +147,11 @@ def _map(work: Callable[[T], R], items: list[T], jobs: int) -> Iterator[R]:
         yield from pool.map(work, items, chunksize=max(1, min(16, len(items) // (4 * jobs))))
 
 
-def _name(source: str, given: Iterable[str]) -> str:
+def _name(name: str, source: Source) -> str:
     """The article's name in the book: its path below the folder that was given, never a path of this machine."""
-    for root in given:
-        if os.path.isdir(root) and os.path.normpath(source).startswith(os.path.normpath(root) + os.sep):
-            return Path(os.path.relpath(source, root)).as_posix()
-    return source if "://" in source else Path(source).name
+    if source.path is None:
+        return name
+    return Path(os.path.relpath(name, source.root)).as_posix() if source.root else Path(name).name
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +165,9 @@ class _Work:
 
     def run(self) -> tuple[str, dict[str, int], list[Loss], Problem | None]:
         try:
-            text, losses = writing.body(self.article, self.chapter_id, links.resolver(self.known, self.addresses))
-            return text, parse.count(parse.parse(text)), [*losses, *parse.check(self.article, text)], None
+            article = writing.localised(self.article, self.chapter_id, links.resolver(self.known, self.addresses))
+            text = writer.render(article.tokens, prefix=self.chapter_id)
+            return text, parse.count(parse.parse(text)), parse.check(article, text), None
         except ProblemError as error:
             return "", {}, [], error.problems[0]
 
@@ -169,7 +186,7 @@ def _write_bodies(leaders: list[Draft], held: Shelf, jobs: int, progress: Progre
         for number, (draft, result) in enumerate(zip(todo, _map(_run, works, jobs), strict=True)):
             progress("convert", number, len(todo))
             draft.body, kept, losses, problem = result
-            draft.entry.losses = sorted(draft.article.losses + losses)
+            draft.entry.losses = losses or draft.article.losses
             if problem is None and draft.body.strip():
                 draft.entry.kept = kept
                 problem = _invalid(draft)

@@ -21,6 +21,8 @@ _SHORT, _LENGTH = 400, 0.3
 """Characters up to which a text is short; how fast evidence loses worth beyond."""
 _TITLE, _TAG = 3, 2
 """How often a term of the title, of a tag, counts."""
+_TELLING = 0.8
+"""Terms less specific than this (模块, 秩, PI) do not make a text require the chapter that defines them."""
 _OFTEN = 6
 """More occurrences of a term than this say no more."""
 _HINT, _SUBJECT = 0.2, 1.5
@@ -78,6 +80,8 @@ class Vocabulary:
             for concept in chapter.concepts:
                 own = [concept.zh, concept.en, *concept.aliases, *_mixed(concept, translations)]
                 for key in self._add(uses, chapter.id, [piece for name in own for piece in _pieces(name)], 1.0):
+                    if _specific(self._names[key]) < _TELLING:
+                        continue
                     self.definers[key] = "" if self.definers.get(key, chapter.id) != chapter.id else chapter.id
                 names += own
             self._add(uses, chapter.id, [word for name in names for word in _words(name)], _HINT)

@@ -3,17 +3,16 @@
 import hashlib
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from markdown_it.token import Token
 
 from studyguide.articles.article import Article, Loss
 from studyguide.book import chapter
-from studyguide.myst import inline, parse, writer
+from studyguide.myst import inline, parse
 
 _HEX = 16
 _SEAL = re.compile(rf"^(  hash: )([0-9a-f]{{{_HEX}}})-([0-9a-f]{{{_HEX}}})$", re.M)
-_OUTSIDE = re.compile(r"(?i)(?:https?:|mailto:|#)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +57,47 @@ def digest(article: Article) -> str:
     return state.hexdigest()[:_HEX]
 
 
-def body(article: Article, chapter_id: str, resolve: Callable[[str], str]) -> tuple[str, list[Loss]]:
-    """The MyST of an article's body and what could not be kept of its links and images.
+def localised(article: Article, chapter_id: str, resolve: Callable[[str], str]) -> Article:
+    """The article with links and images as they are in its chapter.
 
-    `resolve` gives the new target of a link, or nothing if it leads to no page that a reader of the book can open.
+    `resolve` gives the new target of a link, or nothing if it leads to no page that a reader of the book can open; then
+    its text stays and it is a loss.
     """
-    tokens, losses = _rewritten(article.tokens, article, chapter_id, resolve)
-    return writer.render(tokens, prefix=chapter_id), losses
+    losses = list(article.losses)
+    tokens, line = [], article.line
+    for token in article.tokens:
+        line = token.map[0] + 1 if token.map else line
+        row = _row(token.children, article, chapter_id, resolve, line, losses) if token.children else token.children
+        tokens.append(token.copy(children=row))
+    return replace(article, tokens=tokens, losses=losses)
+
+
+def _row(
+    row: list[Token],
+    article: Article,
+    chapter_id: str,
+    resolve: Callable[[str], str],
+    line: int,
+    losses: list[Loss],
+) -> list[Token]:
+    kept: list[Token] = []
+    dropped: list[bool] = []
+    for token in row:
+        if token.type == "link_open":
+            href = str(token.attrs.get("href", ""))
+            new = resolve(href)
+            dropped.append(not new)
+            if not new:
+                losses.append(Loss(line, f"links: `{href}` leads to nothing that the book has; its text stays"))
+                continue
+            token = token.copy(attrs={**token.attrs, "href": new})
+        elif token.type == "link_close" and dropped.pop():
+            continue
+        elif token.type == "image" and token.attrs.get("src") in article.assets:
+            source = f"{chapter_id}/{asset_name(str(token.attrs['src']))}"
+            token = token.copy(attrs={**token.attrs, "src": source})
+        kept.append(token)
+    return kept
 
 
 def assets(article: Article) -> dict[str, bytes]:
@@ -126,48 +159,3 @@ def seals(text: str) -> tuple[str, str]:
 def untouched(text: str) -> bool:
     """Whether the chapter is still as this tool wrote it."""
     return bool(seals(text)[1]) and seal(text) == text
-
-
-def _rewritten(
-    tokens: list[Token], article: Article, chapter_id: str, resolve: Callable[[str], str]
-) -> tuple[list[Token], list[Loss]]:
-    losses: list[Loss] = []
-
-    def line_of(token: Token) -> int:
-        return token.map[0] + 1 if token.map else article.line
-
-    def images(token: Token, line: int) -> Token | None:
-        source = str(token.attrs.get("src", ""))
-        if source in article.assets:
-            return token.copy(attrs={**token.attrs, "src": f"{chapter_id}/{asset_name(source)}"})
-        if _OUTSIDE.match(source):
-            return token
-        losses.append(Loss(line, f"images: `{source}` is not there; its description stands in its place"))
-        return None
-
-    def children(row: list[Token], line: int) -> list[Token]:
-        kept: list[Token] = []
-        dropped = [False]
-        for token in row:
-            if token.type == "link_open":
-                href = str(token.attrs.get("href", ""))
-                new = resolve(href)
-                dropped.append(not new)
-                if not new:
-                    losses.append(Loss(line, f"links: `{href}` leads to nothing that the book has; its text stays"))
-                    continue
-                token = token.copy(attrs={**token.attrs, "href": new})
-            elif token.type == "link_close":
-                if dropped.pop():
-                    continue
-            elif token.type == "image":
-                kept.append(images(token, line) or Token("text", "", 0, content=token.content))
-                continue
-            kept.append(token)
-        return kept
-
-    result, line = [], article.line
-    for token in tokens:
-        line = line_of(token) if token.map else line
-        result.append(token.copy(children=children(token.children, line)) if token.children else token)
-    return result, losses
