@@ -32,7 +32,7 @@ def build(book: Path, *, jobs: int | None = None, fresh: bool = False, quiet: bo
         str(output),
         path_config=str(config),
         noconfig=True,
-        confoverrides={"latex_individualpages": False, "external_toc_path": str(book / "_toc.yml")},
+        confoverrides={"latex_individualpages": False, "external_toc_path": str((book / "_toc.yml").resolve())},
         doctreedir=str(book / "_build" / ".doctrees"),
         freshenv=fresh,
         warningiserror=True,
