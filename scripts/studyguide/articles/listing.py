@@ -27,10 +27,10 @@ def is_listing(text: str) -> bool:
     """
     entries = _entries(text)
     lines = [line for _, line in entries]
-    header = sum(bool(line.strip()) for line in text.split("\n")[: entries[0][0] - 1]) if entries else 0
+    header = [line for line in text.split("\n")[: entries[0][0] - 1] if line.strip()] if entries else []
     cut = sum(bool(_ELLIPSIS.search(line)) for line in lines)
     long = sum(len(line) >= _LONG for line in lines)
-    if len(lines) < 2 or header > _HEADER or any(_MARKUP.match(line) for line in lines):
+    if len(lines) < 2 or len(header) > _HEADER or any(map(_MARKUP.match, header + lines)):
         return False
     return cut * 2 > len(lines) and long * 5 >= len(lines) * 4
 
