@@ -108,3 +108,13 @@ def test_check_finds_other_output(mini: Path):
     run = execution.execute(mini / APPLE, mini, save=False)
     assert [(p.code, "和为 4" in p.message) for p in run.problems] == [("other-output", True)]
     assert path.read_bytes() == before
+
+
+def test_check_finds_a_claim_that_cannot_fail(mini: Path):
+    """Comparing also tries the claims' assertions: one that nothing can break is a problem at the claim."""
+    assert execution.execute(mini / APPLE, mini, save=False).problems == ()
+    edit(mini, "assert total == 4", "assert (total == total) in (True, False)")
+    execution.execute(mini / APPLE, mini)
+    (problem,) = execution.execute(mini / APPLE, mini, save=False).problems
+    assert problem.code == "empty-assertion"
+    assert "claim `sum`" in problem.message

@@ -50,6 +50,7 @@ def test_refresh_writes_jupyter_books_form(mini: Path):
         "chapters/about/articles",
         "chapters/about/claims",
         "chapters/about/glossary",
+        "chapters/about/status",
     ]
     assert not toc.refresh(mini), "a second run must change nothing"
 

@@ -9,41 +9,17 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import nbformat
 
 from studyguide.book import chapter as chapters
-from studyguide.book import outputs
-from studyguide.book.cells import NEEDS_JAVA, Cell, code_cells, imports, notebook
+from studyguide.book import kernel, mutation, outputs
+from studyguide.book.cells import Cell, code_cells, imports, notebook
 from studyguide.book.chapter import Chapter
 from studyguide.files import read_text
 from studyguide.problem import Problem, ProblemError
-
-CELL_SECONDS = 60
-"""A chapter runs in under 60 s; a single cell that takes longer is stopped."""
-
-# Runs in the kernel before the first cell: remembers every file below the book that is opened for reading.
-_BEFORE = """
-import sys as _sys
-_opened = set()
-def _watch(event, args):
-    if event == "open" and isinstance(args[0], str) and (args[1] is None or "r" in str(args[1])):
-        _opened.add(args[0])
-_sys.addaudithook(_watch)
-"""
-# Runs after the last cell: which files and modules were used, and the peak memory.
-_AFTER = """
-import json as _json, os as _os, resource as _resource, importlib.metadata as _metadata
-_modules = {n: getattr(m, "__file__", None) for n, m in list(_sys.modules.items())}
-print(_json.dumps({
-    "opened": sorted(_os.path.abspath(p) for p in _opened),
-    "modules": {n: p for n, p in _modules.items() if p},
-    "distributions": {n: [(d, _metadata.version(d)) for d in ds]
-                      for n, ds in _metadata.packages_distributions().items()},
-    "peak": _resource.getrusage(_resource.RUSAGE_SELF).ru_maxrss * 1024,
-}))
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +40,8 @@ class Run:
 def execute(path: Path, book: Path, *, save: bool = True) -> Run:
     """Run the chapter in `path` and freeze its outputs; with an error the old ones stay.
 
-    `save`: False to compare only; text that differs from the frozen outputs is then a problem (`other-output`).
+    `save`: False to compare only; text that differs from the frozen outputs is then a problem (`other-output`), and so
+    is a claim's assertion that cannot fail (`empty-assertion`).
     """
     chapter = chapters.read(path)
     source = notebook(read_text(path), path)
@@ -75,8 +52,8 @@ def execute(path: Path, book: Path, *, save: bool = True) -> Run:
     runnable = cells if have_java else outputs.without_java(cells)
     started = time.perf_counter()
     try:
-        executed, facts = _run_cells(path, runnable)
-    except _CellFailed as failure:
+        executed, facts = kernel.run(path, runnable, perturb=not save)
+    except kernel.CellFailed as failure:
         cell = failure.cell
         message = f"cell {cell.number}: {failure.summary}; mend the cell (the old outputs are kept)"
         problem = Problem(str(path), cell.code_line + max(failure.line - 1, 0), "cell-failed", message)
@@ -90,76 +67,25 @@ def execute(path: Path, book: Path, *, save: bool = True) -> Run:
     result.metadata[outputs.META] = _key(cells, facts, book).as_json()
     skipped = len(cells) - len(runnable)
     if save:
+        record = {"date": date.today().isoformat(), "seconds": round(seconds, 1), "peak_bytes": facts["peak"]}
+        outputs.save_record(target, record)
         return Run(chapter, seconds, facts["peak"], outputs.save(target, result), skipped)
-    differ = outputs.differences(frozen, result)
-    problems = tuple(
-        Problem(
-            str(path),
-            cells[number - 1].line,
-            "other-output",
-            f"cell {number} prints something else: {what}; make it deterministic, then `make execute`",
-        )
-        for number, what in differ
-    )
-    return Run(chapter, seconds, facts["peak"], bool(differ), skipped, problems)
+    problems = tuple(_differing(chapter, cells, frozen, result)) + tuple(_empty(chapter, facts["assertions"]))
+    return Run(chapter, seconds, facts["peak"], bool(problems), skipped, problems)
 
 
-class _CellFailed(Exception):
-    def __init__(self, cell: Cell, line: int, summary: str, traceback: str):
-        self.cell, self.line, self.summary, self.traceback = cell, line, summary, traceback
-        super().__init__(summary)
+def _differing(chapter: Chapter, cells: list[Cell], old, new) -> Iterator[Problem]:
+    for number, what in outputs.differences(old, new):
+        message = f"cell {number} prints something else: {what}; make it deterministic, then `make execute`"
+        yield Problem(str(chapter.path), cells[number - 1].line, "other-output", message)
 
 
-_ANSI = re.compile(r"\x1b\[[0-9;]*m")
-
-
-def _run_cells(path: Path, cells: list[Cell]) -> tuple[dict[int, list], dict]:
-    """Outputs of each cell by its number, and what `_AFTER` found. Raises `_CellFailed`."""
-    from nbclient import NotebookClient
-    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
-
-    book = nbformat.v4.new_notebook()
-    book.cells = [nbformat.v4.new_code_cell(text) for text in [_BEFORE, *(c.source for c in cells), _AFTER]]
-    client = NotebookClient(
-        book,
-        timeout=CELL_SECONDS,
-        kernel_name="python3",
-        resources={"metadata": {"path": str(path.parent)}},
-        record_timing=False,
-        extra_arguments=["--Application.log_level=40"],  # no word about loopback ports
-    )
-    current = None
-    with client.setup_kernel():
-        for position, node in enumerate(book.cells):
-            current = cells[position - 1] if 0 < position <= len(cells) else None
-            try:
-                client.execute_cell(node, position)
-            except CellExecutionError as error:
-                line = _failing_line(node)
-                raise _CellFailed(
-                    current, line, f"{error.ename}: {_first_line(error.evalue)}", _traceback(node)
-                ) from None
-            except (CellTimeoutError, DeadKernelError) as error:
-                summary = (
-                    f"took more than {CELL_SECONDS} s" if isinstance(error, CellTimeoutError) else "the kernel died"
-                )
-                raise _CellFailed(current, 0, summary, "") from None
-    facts = json.loads(book.cells[-1].outputs[0].text)
-    return {c.number: node.outputs for c, node in zip(cells, book.cells[1:-1], strict=True)}, facts
-
-
-def _first_line(text: str) -> str:
-    return _ANSI.sub("", text).strip().split("\n")[0][:300]
-
-
-def _traceback(node) -> str:
-    return "\n".join(_ANSI.sub("", "\n".join(o.traceback)) for o in node.outputs if o.output_type == "error")
-
-
-def _failing_line(node) -> int:
-    """1-based line of the cell that raised (0 if unknown), read from IPython's arrow."""
-    lines = re.findall(r"^-+> (\d+)", _traceback(node), re.M)
-    return int(lines[0]) if lines else 0
+def _empty(chapter: Chapter, assertions: dict[str, bool]) -> Iterator[Problem]:
+    lines = {claim.id: claim.line for claim in chapter.claims}
+    for claim, numbers in mutation.cannot_fail(assertions).items():
+        which = ", ".join(map(str, numbers))
+        message = f"claim `{claim}`: no perturbed value breaks assertion {which} of its cell; assert what can fail"
+        yield Problem(str(chapter.path), lines.get(claim, 1), "empty-assertion", message)
 
 
 def _unclean(path: Path, book: Path, cells: list[Cell], executed: dict[int, list]) -> Iterator[Problem]:
@@ -168,7 +94,7 @@ def _unclean(path: Path, book: Path, cells: list[Cell], executed: dict[int, list
     for cell in cells:
         for output in executed[cell.number]:
             if output.output_type == "stream" and output.name == "stderr":
-                what = _first_line(output.text)
+                what = kernel.first_line(output.text)
                 message = f"cell {cell.number} writes to stderr ({what}); silence the cause, not the warning"
                 yield Problem(str(path), cell.line, "stderr-output", message)
             text = json.dumps(output, ensure_ascii=False)
@@ -249,8 +175,3 @@ def _execute_safely(path: Path, book: Path, save: bool) -> Run:
     except ProblemError as error:
         stub = Chapter(path, path.parent.name, path.stem, path.stem, "", 1)
         return Run(stub, problems=tuple(error.problems))
-
-
-def needs_java(path: Path) -> bool:
-    """Whether the chapter in `path` has a cell that needs Java."""
-    return any(NEEDS_JAVA in cell.tags for cell in code_cells(notebook(read_text(path), path)))

@@ -1,6 +1,7 @@
 """Frozen outputs: an executed notebook per chapter, keyed on everything that decides what its cells print."""
 
 import hashlib
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,6 +87,19 @@ def load(path: Path) -> nbformat.NotebookNode | None:
 def save(path: Path, frozen: nbformat.NotebookNode) -> bool:
     """Write the frozen notebook; True if its bytes changed."""
     return write_atomic(path, nbformat.writes(frozen, version=4, indent=1, sort_keys=True) + "\n")
+
+
+def save_record(path: Path, record: dict) -> None:
+    """Write when and how the run went beside the frozen notebook in `path`, which itself holds nothing that varies."""
+    write_atomic(path.with_suffix(".json"), json.dumps(record, indent=1, sort_keys=True) + "\n")
+
+
+def load_record(path: Path) -> dict:
+    """What `save_record` wrote: `date` (ISO), `seconds`, `peak_bytes`; empty if there is none."""
+    try:
+        return json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
 
 
 def stale_reason(cells: list[Cell], frozen: nbformat.NotebookNode | None, book: Path) -> str:

@@ -7,11 +7,13 @@ from pathlib import Path
 from sphinx.application import Sphinx
 from sphinx.errors import SphinxError
 
-from studyguide.book import checks, toc
+from studyguide.book import checks, claims, outputs, toc
 from studyguide.book import curriculum as curricula
+from studyguide.book.cells import code_cells, notebook
 from studyguide.book.chapter import Chapter
 from studyguide.book.curriculum import Curriculum
 from studyguide.commands import near
+from studyguide.files import read_text
 from studyguide.problem import ProblemError
 
 
@@ -38,6 +40,18 @@ class Book:
     def members(self, part_id: str) -> list[Chapter]:
         """The chapters of a part in reading order."""
         return next((members for part, members in self.arranged if part == part_id), [])
+
+    def evidence(self, chapter: Chapter) -> list[claims.Evidence]:
+        """The chapter's claims with what was measured for them."""
+        if not chapter.claims:
+            return []
+        cells = code_cells(notebook(read_text(chapter.path), chapter.path))
+        frozen = outputs.load(outputs.path_of(self.folder, chapter))
+        return claims.evidence(chapter, cells, frozen, self.folder)
+
+    def measured(self, chapter: Chapter) -> dict[str, str]:
+        """Measured value of each claim of the chapter by the claim's id."""
+        return {proof.claim.id: proof.value for proof in self.evidence(chapter)}
 
     @cached_property
     def planned_terms(self) -> set[str]:

@@ -1,14 +1,13 @@
 """Pages that are made from data: articles and their chapters, claims and their evidence, the glossary."""
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from studyguide.book import claims, outputs
-from studyguide.book.cells import code_cells, notebook
-from studyguide.files import read_text
+from studyguide.book import outputs
 from studyguide.site.book import Book, book_of
 
 EVIDENCE_NAMES = {"cell": "本书代码", "lab": "GPU 实测", "cited": "文献"}
@@ -45,11 +44,7 @@ def claim_table(book: Book) -> str:
     """Markdown: every claim with its source, its evidence and the measured value."""
     rows = []
     for chapter in book.chapters.values():
-        if not chapter.claims:
-            continue
-        cells = code_cells(notebook(read_text(chapter.path), chapter.path))
-        frozen = outputs.load(outputs.path_of(book.folder, chapter))
-        for proof in claims.evidence(chapter, cells, frozen, book.folder):
+        for proof in book.evidence(chapter):
             kind = EVIDENCE_NAMES[proof.claim.evidence] + (f"（{proof.where}）" if proof.where else "")
             cite = f"{{cite}}`{proof.claim.cite}`" if proof.claim.cite else ""
             value = f"`` {proof.value} ``" if proof.value else ""
@@ -75,6 +70,27 @@ def glossary(book: Book) -> str:
     return "\n\n".join(sections)
 
 
+def status(book: Book) -> str:
+    """Markdown: every chapter with when it last ran, how long, with how much memory and which libraries."""
+    rows = []
+    for chapter in book.chapters.values():
+        path = outputs.path_of(book.folder, chapter)
+        frozen, record = outputs.load(path), outputs.load_record(path)
+        if frozen is None:
+            continue
+        versions = outputs.Key.from_json(frozen.metadata[outputs.META]).versions
+        rows.append(
+            (
+                f"{{chapter}}`{chapter.id}`",
+                record.get("date", ""),
+                f"{record['seconds']} s" if "seconds" in record else "",
+                f"{record['peak_bytes'] / 2**20:.0f} MiB" if "peak_bytes" in record else "",
+                "，".join(f"{name} {version}" for name, version in sorted(versions.items())),
+            )
+        )
+    return table(("章节", "日期", "用时", "内存峰值", "用到的库"), rows)
+
+
 class _Page(SphinxDirective):
     """A directive whose content is Markdown made from the book's data."""
 
@@ -84,15 +100,17 @@ class _Page(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Parse the Markdown; the page is read again when any chapter or the plan changes."""
         book = book_of(self.env.app)
-        for path in self.files(book):
+        for path in filter(Path.exists, self.files(book)):
             self.env.note_dependency(str(path))
         return self.parse_text_to_nodes(self.content_of(book), allow_section_headings=True)
 
-    def files(self, book: Book) -> Iterator:
+    def files(self, book: Book) -> Iterator[Path]:
         yield book.folder / book.plan.path
         for chapter in book.chapters.values():
             yield chapter.path
-            yield outputs.path_of(book.folder, chapter)
+            path = outputs.path_of(book.folder, chapter)
+            yield path
+            yield path.with_suffix(".json")
 
 
 class ArticlesPage(_Page):
@@ -116,6 +134,13 @@ class GlossaryPage(_Page):
         return glossary(book)
 
 
+class StatusPage(_Page):
+    """`{book-status}`."""
+
+    def content_of(self, book: Book) -> str:
+        return status(book)
+
+
 def always_read(app: Sphinx, env, added, changed, removed) -> list[str]:
     """At `env-get-outdated`: a chapter that came or went changes these pages, though no file of theirs changed."""
     return [name for name in env.found_docs if name.startswith("chapters/about/")] if added or removed else []
@@ -126,4 +151,5 @@ def setup(app: Sphinx) -> None:
     app.add_directive("book-articles", ArticlesPage)
     app.add_directive("book-claims", ClaimsPage)
     app.add_directive("book-glossary", GlossaryPage)
+    app.add_directive("book-status", StatusPage)
     app.connect("env-get-outdated", always_read)

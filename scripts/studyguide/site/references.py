@@ -30,6 +30,22 @@ class GapRole(SphinxRole):
         return [nodes.inline(self.rawtext, f"［{self.text}缺失］", classes=["gap"])], []
 
 
+class MeasuredRole(SphinxRole):
+    """``{measured}`lossless` ``: what the cell of this chapter's claim printed last."""
+
+    def run(self):
+        """The value as text; a warning if the chapter has no such claim with a value."""
+        book = book_of(self.env.app)
+        chapter = book.chapter_at(self.env.docname)
+        value = book.measured(chapter).get(self.text, "") if chapter else ""
+        if not value:
+            message = self.inliner.reporter.warning(
+                f"no measured value of a claim `{self.text}` in this chapter", line=self.lineno
+            )
+            return [nodes.inline(self.rawtext, self.text)], [message]
+        return [nodes.inline(self.rawtext, value, classes=["measured"])], []
+
+
 def resolve(app: Sphinx, env: BuildEnvironment, node: addnodes.pending_xref, contnode: nodes.Element):
     """At `missing-reference`: chapters by id, and terms of chapters that are planned but not written."""
     book = book_of(app)
@@ -52,4 +68,5 @@ def setup(app: Sphinx) -> None:
     """Connect to Sphinx."""
     app.add_role("chapter", ChapterRole())
     app.add_role("gap", GapRole())
+    app.add_role("measured", MeasuredRole())
     app.connect("missing-reference", resolve)
