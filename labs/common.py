@@ -24,7 +24,9 @@ A *figure* is a repeated measurement: {median, low, high, repeats}, where low an
 
 import argparse
 import hashlib
+import itertools
 import json
+import math
 import os
 import platform
 import statistics
@@ -199,24 +201,22 @@ def significant(value: float) -> float:
     return float(f"{value:.5g}")
 
 
-def time_ms(
-    work: Callable[[], object], device: str, budget_ms: float = 300, repeats: tuple[int, int] = (10, 100)
-) -> dict:
-    """Time of one call in milliseconds, as a figure.
+def times_ms(
+    works: dict[str, Callable[[], object]],
+    device: str,
+    budget_ms: float = 400,
+    repeats: tuple[int, int] = (10, 100),
+    rounds: int = 5,
+) -> dict[str, dict]:
+    """Time of one call of each work in milliseconds, as figures.
 
-    On a GPU: warm up, then enqueue all calls with a CUDA event before and after each, and read the clocks at the end,
-    so that the host's own delays stay out. `repeats` bounds the number of calls, `budget_ms` decides in between.
+    The works take turns, `rounds` times, because a GPU lowers its clocks under load: who goes first would look faster.
+    On a GPU, calls are enqueued with a CUDA event before and after each, and the clocks read at the end of a turn, so
+    that the host's own delays stay out; the first call of a turn is not counted. `repeats` bounds the number of calls
+    in all, `budget_ms` decides in between.
     """
-    work()
-    if device == "cpu":
-        samples = []
-        for _ in range(3):
-            start = time.perf_counter()
-            work()
-            samples.append((time.perf_counter() - start) * 1e3)
-        return figure(samples)
 
-    def events(count: int) -> list[float]:
+    def events(work, count: int) -> list[float]:
         marks = [(torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)) for _ in range(count)]
         for start, end in marks:
             start.record()
@@ -225,11 +225,32 @@ def time_ms(
         torch.cuda.synchronize()
         return [start.elapsed_time(end) for start, end in marks]
 
-    once = statistics.median(events(3))
-    fewest, most = repeats
-    count = min(most, max(fewest, int(budget_ms / once)))
-    events(max(1, count // 4))
-    return figure(events(count))
+    def host_clock(work, count: int) -> list[float]:
+        marks = [time.perf_counter()]
+        for _ in range(count):
+            work()
+            marks.append(time.perf_counter())
+        return [(end - start) * 1e3 for start, end in itertools.pairwise(marks)]
+
+    if device == "cpu":
+        clock, rounds, repeats = host_clock, 1, (3, 3)
+    else:
+        clock = events
+    counts = {}
+    for name, work in works.items():
+        once = statistics.median(clock(work, 3)[1:])
+        fewest, most = repeats
+        counts[name] = math.ceil(min(most, max(fewest, budget_ms / once)) / rounds)
+    samples = {name: [] for name in works}
+    for _ in range(rounds):
+        for name, work in works.items():
+            samples[name] += clock(work, 1 + counts[name])[1:]
+    return {name: figure(values) for name, values in samples.items()}
+
+
+def time_ms(work: Callable[[], object], device: str, **options) -> dict:
+    """Time of one call of one work: see `times_ms`."""
+    return times_ms({"work": work}, device, **options)["work"]
 
 
 def peak_mib(work: Callable[[], object], device: str) -> dict:

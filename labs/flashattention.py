@@ -46,7 +46,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
-from common import Lab, peak_mib, rate, time_ms
+from common import Lab, peak_mib, rate, significant, time_ms, times_ms
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import scaled_dot_product_attention
 
@@ -287,20 +287,24 @@ def attempt(measure: Callable[..., dict], *arguments) -> dict:
     return {"failed": failed}
 
 
-def cost(lab: Lab, work: Callable, q, k, v, causal: bool, **timing) -> dict:
-    """Memory, time and rate of one implementation."""
+def costs(lab: Lab, works: dict[str, Callable], q, k, v, causal: bool, **timing) -> dict[str, dict]:
+    """Memory of each implementation; time and rate of those that ran, taking turns."""
     batch, heads, n, d = q.shape
     operations = 4 * n * n * d * heads * batch / (2 if causal else 1)
-
-    def measure():
+    calls = {name: functools.partial(work, q, k, v, causal) for name, work in works.items()}
+    rows = {}
+    for name, call in calls.items():
         above_diagonal.cache_clear()
-        if causal and work is naive:
+        if causal and call.func is naive:
             above_diagonal(n, q.device)  # made once, outside the measurement
-        memory = peak_mib(lambda: work(q, k, v, causal), lab.device)
-        ms = time_ms(lambda: work(q, k, v, causal), lab.device, **timing)
-        return {"ms": ms, "tflops": rate(operations / 1e12, ms)} | memory
-
-    return dict.fromkeys(["ms", "tflops", "peak_mib", "extra_mib"]) | attempt(measure)
+        row = dict.fromkeys(["ms", "tflops", "peak_mib", "extra_mib"])
+        rows[name] = row | attempt(peak_mib, call, lab.device)
+    running = {name: call for name, call in calls.items() if not rows[name]["failed"]}
+    for name, ms in times_ms(running, lab.device, **timing).items():
+        rows[name] |= {"ms": ms, "tflops": rate(operations / 1e12, ms)}
+    if lab.device == "cuda":
+        torch.cuda.empty_cache()  # or the next inputs land inside a large free block, and split it
+    return rows
 
 
 def measure_ceilings(lab: Lab) -> None:
@@ -318,20 +322,18 @@ def measure_ceilings(lab: Lab) -> None:
 
 def tune(lab: Lab, sizes: Sizes) -> None:
     """Try every tile for every head dimension and mask; keep the fastest."""
-    rows = []
+    tried = []
     for d, causal in itertools.product(sizes.dims, [False, True]):
         n = sizes.tune_at
-        q, k, v = random_inputs((sizes.tokens // n, sizes.width // d, n, d), lab.device)
-        tried = []
-        for tile in TILES:
-            def work(*inputs, tile=tile):
-                return fused(*inputs, tile=tile)
-            result = cost(lab, work, q, k, v, causal, budget_ms=60)
-            tried.append({"d": d, "causal": causal} | tile._asdict() | {c: result[c] for c in ("tflops", "failed")})
-        tried.sort(key=lambda row: row["tflops"]["median"] if row["tflops"] else 0, reverse=True)
-        CHOSEN[d, causal] = Tile(*(tried[0][field] for field in Tile._fields))
-        rows += tried
-        lab.put("tuned", rows)
+        inputs = random_inputs((sizes.tokens // n, sizes.width // d, n, d), lab.device)
+        works = {tile: functools.partial(fused, tile=tile) for tile in TILES}
+        found = costs(lab, works, *inputs, causal, budget_ms=100)
+        rows = [{"d": d, "causal": causal} | tile._asdict() | {key: row[key] for key in ("tflops", "failed")}
+                for tile, row in found.items()]  # fmt: skip
+        rows.sort(key=lambda row: row["tflops"]["median"] if row["tflops"] else 0, reverse=True)
+        CHOSEN[d, causal] = Tile(*(rows[0][field] for field in Tile._fields))
+        tried += rows
+        lab.put("tuned", tried)
 
 
 def distance(name: str, work: Callable, inputs: tuple, out, lse) -> dict:
@@ -345,7 +347,8 @@ def distance(name: str, work: Callable, inputs: tuple, out, lse) -> dict:
     off = got.double() - out
     if not off.isfinite().all():
         raise RuntimeError("the output is not finite")
-    return {"max": off.abs().max().item(), "rms": off.square().mean().sqrt().item(), "lse_max": lse_max}
+    found = {"max": off.abs().max().item(), "rms": off.square().mean().sqrt().item(), "lse_max": lse_max}
+    return {key: value if value is None else significant(value) for key, value in found.items()}
 
 
 def measure_errors(lab: Lab, sizes: Sizes, works: dict[str, Callable]) -> None:
@@ -370,31 +373,37 @@ def measure_errors(lab: Lab, sizes: Sizes, works: dict[str, Callable]) -> None:
 def measure_speed(lab: Lab, sizes: Sizes, works: dict[str, Callable]) -> None:
     for n, d, causal in itertools.product(sizes.lengths, sizes.dims, [False, True]):
         batch, heads = sizes.tokens // n, sizes.width // d
-        q, k, v = random_inputs((batch, heads, n, d), lab.device)
-        for name, work in works.items():
-            row = {"impl": name, "n": n, "d": d, "causal": causal, "batch": batch, "heads": heads}
-            lab.add("speed", row | cost(lab, work, q, k, v, causal))
+        case = {"n": n, "d": d, "causal": causal, "batch": batch, "heads": heads}
+        inputs = random_inputs((batch, heads, n, d), lab.device)
+        for name, row in costs(lab, works, *inputs, causal).items():
+            lab.add("speed", {"impl": name} | case | row)
 
 
 def measure_memory(lab: Lab, sizes: Sizes, works: dict[str, Callable]) -> None:
     """Memory over length for one batch, and the length at which naive attention stops."""
-    d, heads = 128, sizes.memory_heads
+    case = {"d": 128, "causal": False, "batch": 1, "heads": sizes.memory_heads}
+
+    def at(n: int, some: dict[str, Callable], **timing) -> dict[str, dict]:
+        inputs = random_inputs((1, case["heads"], n, case["d"]), lab.device)
+        return costs(lab, some, *inputs, False, **timing)
+
+    fits, fails = {}, None  # {n: peak_mib}
     for n in sizes.memory:
-        q, k, v = random_inputs((1, heads, n, d), lab.device)
-        for name, work in works.items():
-            row = {"impl": name, "n": n, "d": d, "causal": False, "batch": 1, "heads": heads}
-            lab.add("memory", row | cost(lab, work, q, k, v, False, budget_ms=100, repeats=(3, 20)))
-        del q, k, v
-    rows = [row for row in lab.results["memory"] if row["impl"] == "naive"]
-    fits = max(row["n"] for row in rows if not row["failed"])
-    fails = min((row["n"] for row in rows if row["failed"]), default=None)
-    peak = max(row["peak_mib"] or 0 for row in rows)
-    while fails and fails - fits > 1024:
-        n = (fits + fails) // 2048 * 1024
-        result = cost(lab, naive, *random_inputs((1, heads, n, d), lab.device), False, repeats=(1, 1))
-        fits, fails, peak = (fits, n, peak) if result["failed"] else (n, fails, result["peak_mib"])
-    at = {"impl": "naive", "d": d, "causal": False, "batch": 1, "heads": heads}
-    lab.put("limit", at | {"fits": fits, "fails": fails, "peak_mib": peak})
+        for name, row in at(n, works, budget_ms=100, repeats=(5, 20)).items():
+            lab.add("memory", {"impl": name, "n": n} | case | row)
+            if name == "naive" and not row["failed"]:
+                fits[n] = row["peak_mib"]
+            elif name == "naive":
+                fails = min(n, fails or n)
+    while fails and fails - max(fits) > 1024:
+        n = (max(fits) + fails) // 2048 * 1024
+        row = at(n, {"naive": naive}, repeats=(5, 5))["naive"]
+        if row["failed"]:
+            fails = n
+        else:
+            fits[n] = row["peak_mib"]
+    n = max(fits)
+    lab.put("limit", {"impl": "naive"} | case | {"fits": n, "fails": fails, "peak_mib": fits[n]})
 
 
 def summarise(lab: Lab, sizes: Sizes) -> None:
