@@ -59,6 +59,8 @@ class Lab:
             parser.error("no CUDA device here; try --device cpu --small")
         if options.device == "cpu" and not options.small:
             parser.error("a full run needs a GPU; on a CPU add --small")
+        if options.device == "cpu":
+            torch.set_num_threads(1)  # toys: threads would wait for each other on a busy machine
         self.device: str = options.device
         self.small: bool = options.small
         self.out: Path | None = options.out
