@@ -25,6 +25,8 @@ _DIGITS = 4
 """Hex digits of a block's hash: 1 block in 65536 matches by chance."""
 _ENOUGH = 0.5
 """Share of comparable blocks that must be found; formulas and code that one copy lacks cost the rest."""
+_HOPE = 0.2
+"""Share of blocks that must be anywhere in a text for a closer look."""
 _TAIL = 2 * _BLOCK
 """Letters that must follow the last common block on both sides before they count as parting."""
 
@@ -71,50 +73,53 @@ def of(text: str) -> str:
     return _VERSION + "".join(_hash(letters[start : start + _BLOCK]) for start in starts)
 
 
-def score(fingerprint: str, text: str) -> float:
-    """How much of what can be compared is common to the fingerprinted article and `text`, 0 to 1.
-
-    0 if they begin alike and then part. Raises `ValueError` for a string that is no fingerprint.
-    """
-    return Texts([text]).scores(fingerprint)[0]
-
-
 def same(fingerprint: str, text: str) -> bool:
-    """Whether `text` is the fingerprinted article, or a shorter or longer copy of it."""
-    return score(fingerprint, text) >= _ENOUGH
+    """Whether `text` is the fingerprinted article, or a shorter or longer copy of it.
+
+    Raises `ValueError` for a string that is no fingerprint.
+    """
+    return Text(text).is_of(fingerprint)
 
 
-class Texts:
-    """Texts in which fingerprints are looked for, prepared once."""
+class Text:
+    """A text in which fingerprints are looked for, prepared once."""
 
-    def __init__(self, texts: list[str]):
-        self._lengths, self._places = [], []
-        for text in texts:
-            letters = normal(text)[:_REACH]
-            places: dict[str, list[int]] = {}
-            for start in range(max(len(letters) - _BLOCK, 0) + 1):
-                places.setdefault(_hash(letters[start : start + _BLOCK]), []).append(start)
-            self._lengths.append(len(letters))
-            self._places.append(places)
+    __slots__ = ("_places", "fingerprint", "length")
 
-    def scores(self, fingerprint: str) -> list[float]:
-        """`score` of `fingerprint` with each of the texts."""
+    def __init__(self, text: str):
+        letters = normal(text)
+        self.length = len(letters)
+        """Letters, digits and Han characters in it."""
+        self.fingerprint = of(text)
+        letters = letters[:_REACH]
+        self._places: dict[str, list[int]] = {}
+        for start in range(max(len(letters) - _BLOCK, 0) + 1):
+            self._places.setdefault(_hash(letters[start : start + _BLOCK]), []).append(start)
+
+    def score(self, fingerprint: str) -> float:
+        """How much of what can be compared is common to the fingerprinted article and this text, 0 to 1.
+
+        0 if they begin alike and then part. Raises `ValueError` for a string that is no fingerprint.
+        """
         blocks = _blocks(fingerprint)
         distinct = set(blocks)
-        return [
-            _compare(blocks, places, length) if len(distinct & places.keys()) * 5 >= len(distinct) else 0.0
-            for places, length in zip(self._places, self._lengths, strict=True)
-        ]
+        if len(distinct & self._places.keys()) < _HOPE * len(distinct):
+            return 0.0
+        return _compare(blocks, self._places, min(self.length, _REACH))
 
-    def matches(self, fingerprint: str) -> list[int]:
-        """Indices of the texts that are the fingerprinted article, the most alike first."""
-        ranked = sorted((-value, n) for n, value in enumerate(self.scores(fingerprint)) if value >= _ENOUGH)
-        return [n for _, n in ranked]
+    def is_of(self, fingerprint: str) -> bool:
+        """Whether this text is the fingerprinted article, or a shorter or longer copy of it."""
+        return self.score(fingerprint) >= _ENOUGH
+
+
+def valid(fingerprint: str) -> bool:
+    """Whether a string is a fingerprint."""
+    return bool(re.fullmatch(rf"{_VERSION}(?:[0-9a-f]{{{_DIGITS}}})+", fingerprint))
 
 
 def _blocks(fingerprint: str) -> list[str]:
-    if not re.fullmatch(rf"{_VERSION}(?:[0-9a-f]{{{_DIGITS}}})+", fingerprint):
-        raise ValueError(f"`{fingerprint[:24]}` is no fingerprint; convert the article again to get one")
+    if not valid(fingerprint):
+        raise ValueError(f"`{fingerprint[:24]}` is no fingerprint")
     digits = fingerprint[len(_VERSION) :]
     return [digits[n : n + _DIGITS] for n in range(0, len(digits), _DIGITS)]
 

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from studyguide.articles import fingerprint
 from studyguide.importing import requirements, slug, writing
 from studyguide.importing.drafts import Draft, Options, close
 from studyguide.importing.placing import Vocabulary
@@ -12,17 +11,14 @@ from studyguide.importing.shelf import Shelf, Shelved
 
 def aim(leaders: list[Draft], held: Shelf, vocabulary: Vocabulary, options: Options) -> None:
     """Decide which chapter each article becomes, or which one tells it already."""
-    prose = [fingerprint.prose(draft.article) for draft in leaders]
-    tellers = held.tellers(fingerprint.Texts(prose))
     taken = set(held.chapters)
     claimed: set[str] = set()
-    for n, draft in enumerate(leaders):
+    for draft in leaders:
         article, entry = draft.article, draft.entry
-        draft.placement = vocabulary.place(article.title, prose[n], article.tags, options.part)
+        draft.placement = vocabulary.place(article.title, draft.prose, article.tags, options.part)
         entry.score, entry.reason = draft.placement.score, draft.placement.reason
-        known = [*tellers.get(n, []), *_renewed(draft, held)]
+        known = [*held.tellers(draft.text), *_renewed(draft, held)]
         mine = [s for s in known if s.imported and s.chapter.id not in claimed and _renews(draft, s, options)]
-        mark = fingerprint.of(prose[n])
         if mine:
             draft.old = next((s for s in mine if draft.name in s.sources), mine[0])
             part, chapter_id = draft.old.chapter.part, draft.old.chapter.id
@@ -38,7 +34,7 @@ def aim(leaders: list[Draft], held: Shelf, vocabulary: Vocabulary, options: Opti
             chapter_id = _id(draft, held, taken)
         claimed.add(chapter_id)
         taken.add(chapter_id)
-        draft.target = writing.Target(part, chapter_id, draft.name, mark, _weight(draft, part, held))
+        draft.target = writing.Target(part, chapter_id, draft.name, draft.text.fingerprint, _weight(draft, part, held))
 
 
 def _renewed(draft: Draft, held: Shelf) -> list[Shelved]:
@@ -93,7 +89,7 @@ def require(leaders: list[Draft], held: Shelf, vocabulary: Vocabulary) -> None:
     # Where several chapters are about one thing, nobody can say which of them a reader needs.
     told = {subject: ids[0] for subject, ids in tellers.items() if subject and len(ids) == 1}
     for draft in drafts:
-        terms = vocabulary.terms(f"{draft.article.title}\n{fingerprint.prose(draft.article)}")
+        terms = vocabulary.terms(f"{draft.article.title}\n{draft.prose}")
         target = draft.target
         needed = requirements.infer(terms, target.part, subjects[target.id], told, vocabulary, held.plan)
         draft.target = replace(target, requires=tuple(n for n in needed if n != target.id))

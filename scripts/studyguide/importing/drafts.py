@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from studyguide.articles import fingerprint
 from studyguide.articles.article import Article, Loss
+from studyguide.articles.fingerprint import Text
 from studyguide.importing.placing import Placement
 from studyguide.importing.report import Entry, Status
 from studyguide.importing.shelf import Shelved
@@ -30,6 +30,10 @@ class Draft:
     article: Article
     entry: Entry
     name: str
+    """What the article is called in the book."""
+    prose: str
+    text: Text
+    """The prose, prepared for comparing."""
     copies: list["Draft"] = field(default_factory=list)
     """Other copies of the same article in this run."""
     placement: Placement | None = None
@@ -37,7 +41,6 @@ class Draft:
     old: Shelved | None = None
     """The chapter that this tool made of it earlier."""
     body: str = ""
-    losses: list[Loss] = field(default_factory=list)
 
     @property
     def waiting(self) -> bool:
@@ -66,19 +69,16 @@ def fail(entry: Entry, problem: Problem) -> None:
 
 def tell_apart(drafts: list[Draft]) -> list[Draft]:
     """One draft for each distinct article, in their order; the longest copy wins, the others hang on it."""
-    prose = [fingerprint.prose(draft.article) for draft in drafts]
-    texts = fingerprint.Texts(prose)
-    alike: dict[int, set[int]] = {n: set() for n in range(len(drafts))}
-    for n, text in enumerate(prose):
-        for m in texts.matches(fingerprint.of(text)):
-            alike[n].add(m)
-            alike[m].add(n)
     leaders: list[int] = []
-    rank = sorted(range(len(drafts)), key=lambda n: (-len(fingerprint.normal(prose[n])), drafts[n].article.source, n))
-    for n in rank:
-        leader = next((m for m in leaders if m in alike[n]), None)
+    for n in sorted(range(len(drafts)), key=lambda n: (-drafts[n].text.length, drafts[n].article.source, n)):
+        text = drafts[n].text
+        leader = next((m for m in leaders if _alike(text, drafts[m].text)), None)
         if leader is None:
             leaders.append(n)
         else:
             drafts[leader].copies.append(drafts[n])
     return [drafts[n] for n in sorted(leaders)]
+
+
+def _alike(one: Text, other: Text) -> bool:
+    return other.is_of(one.fingerprint) or one.is_of(other.fingerprint)

@@ -62,8 +62,8 @@ def _write(leaders: list[Draft], book: Path, model: Path, options: Options, prog
         raise UsageError.at(held.plan.path, 1, "unknown-part", f"no part `{options.part}`; parts: {known}")
     vocabulary = placing.Vocabulary(held.plan)
     aim(leaders, held, vocabulary, options)
-    require(leaders, held, vocabulary)
     _write_bodies(leaders, held, options.jobs, progress)
+    require(leaders, held, vocabulary)
     written = [draft for draft in leaders if draft.waiting]
     if written and not options.dry_run:
         if new:
@@ -90,8 +90,7 @@ def only_text(given: list[str]) -> str:
         message = f"{len(drafts)} articles; --stdout prints the chapter of one, name that"
         raise UsageError.at(given[0], 1, "not-one-article", message)
     draft, plan = drafts[0], Curriculum("", ())
-    mark = fingerprint.of(fingerprint.prose(draft.article))
-    draft.target = writing.Target("", slug.slug(draft.article.title, plan), draft.name, mark)
+    draft.target = writing.Target("", slug.slug(draft.article.title, plan), draft.name, draft.text.fingerprint)
     _write_bodies(drafts, Shelf(plan), 1, lambda *_: None)
     if draft.entry.error:
         raise ProblemError(draft.entry.problem)
@@ -111,7 +110,9 @@ def read(given: list[str], jobs: int, progress: Progress) -> tuple[list[Entry], 
         for article in result:
             entry = Entry(source=article.source, title=article.title, found=dict(article.found))
             entries.append(entry)
-            drafts.append(Draft(article, entry, article.url or _name(article.source, source)))
+            prose = fingerprint.prose(article)
+            name = article.url or _name(article.source, source)
+            drafts.append(Draft(article, entry, name, prose, fingerprint.Text(prose)))
     return entries, drafts
 
 
@@ -181,7 +182,7 @@ def _write_bodies(leaders: list[Draft], held: Shelf, jobs: int, progress: Progre
     todo = [draft for draft in leaders if draft.waiting]
     while todo:
         known = _addresses(leaders, held)
-        works = [_Work(d.article, d.target.id, known, (_file(d.article.source), d.article.url)) for d in todo]
+        works = [_Work(d.article, d.target.id, known, (_file(d.article), d.article.url)) for d in todo]
         failed = False
         for number, (draft, result) in enumerate(zip(todo, _map(_run, works, jobs), strict=True)):
             progress("convert", number, len(todo))
@@ -208,13 +209,13 @@ def _addresses(leaders: list[Draft], held: Shelf) -> dict[str, str]:
             chapter = f"{leader.target.part}/{leader.target.id}"
         if chapter and not leader.entry.error:
             copies = [d.article for d in (leader, *leader.copies) if d.article.kind != "listing"]
-            pages.append(([address for a in copies for address in (_file(a.source), a.url)], chapter))
+            pages.append(([address for a in copies for address in (_file(a), a.url)], chapter))
     return links.table(pages)
 
 
-def _file(source: str) -> str:
-    """The file or address of an article's source, without the number of the article in it."""
-    return source.partition("#")[0]
+def _file(article: Article) -> str:
+    """The file or address that an article stands in."""
+    return article.source.rpartition("#")[0] if article.kind == "listing" else article.source
 
 
 def _invalid(draft: Draft) -> Problem | None:

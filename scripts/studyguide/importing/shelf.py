@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from studyguide.articles import fingerprint
+from studyguide.articles.fingerprint import Text
 from studyguide.book import chapter as chapters
 from studyguide.book import curriculum as curricula
 from studyguide.book.chapter import Chapter
@@ -30,6 +31,16 @@ class Shelved:
         """Whether this tool made it."""
         return bool(writing.seals(self.text)[0])
 
+    def fingerprints(self) -> list[str]:
+        """Those of the articles that it tells. Raises `ProblemError` (`bad-fingerprint`)."""
+        marks = [article.fingerprint for article in self.chapter.articles]
+        for mark in marks:
+            if not fingerprint.valid(mark):
+                message = f"`{mark[:24]}` is no fingerprint; convert the article again to get one"
+                line = self.chapter.lines.get("articles", 1)
+                raise ProblemError.at(self.chapter.path, line, "bad-fingerprint", message)
+        return marks
+
     @property
     def sources(self) -> set[str]:
         """Names of the articles that it tells."""
@@ -43,24 +54,13 @@ class Shelf:
     plan: Curriculum
     chapters: dict[str, Shelved] = field(default_factory=dict)
 
-    def tellers(self, texts: fingerprint.Texts) -> dict[int, list[Shelved]]:
-        """For each text (by its index) the chapters that tell it: those this tool made first, then by id.
+    def tellers(self, text: Text) -> list[Shelved]:
+        """The chapters that tell an article: those this tool made first, then by id.
 
         Raises `ProblemError` (`bad-fingerprint`) for an entry of `articles` that is none.
         """
-        found: dict[int, list[Shelved]] = {}
-        for _, shelved in sorted(self.chapters.items(), key=lambda item: (not item[1].imported, item[0])):
-            for article in shelved.chapter.articles:
-                try:
-                    matches = texts.matches(article.fingerprint)
-                except ValueError as error:
-                    line = shelved.chapter.lines.get("articles", 1)
-                    raise ProblemError.at(shelved.chapter.path, line, "bad-fingerprint", str(error)) from None
-                for n in matches:
-                    tellers = found.setdefault(n, [])
-                    if shelved not in tellers:
-                        tellers.append(shelved)
-        return found
+        found = [shelved for shelved in self.chapters.values() if any(map(text.is_of, shelved.fingerprints()))]
+        return sorted(found, key=lambda shelved: (not shelved.imported, shelved.chapter.id))
 
 
 def load(book: Path) -> Shelf:

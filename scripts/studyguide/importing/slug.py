@@ -40,16 +40,17 @@ def _latin(text: str) -> list[str]:
 
 
 def _terms(title: str, curriculum: Curriculum) -> list[str]:
-    """English of the terms that the title names, in its order; of two that overlap the longer."""
+    """English of the terms that the title names, of two that overlap the longer; none if they are not half of it."""
     concepts = [c for chapter in curriculum.chapters.values() for c in chapter.concepts]
     names = {c.zh: c.en for c in concepts if c.en and _HAN.fullmatch(c.zh)}
     words: list[str] = []
-    at = 0
+    at = named = 0
     while at < len(title):
         name = max((name for name in names if len(name) > 1 and title.startswith(name, at)), key=len, default="")
         words += _latin(names[name]) if name else []
+        named += len(name)
         at += len(name) or 1
-    return words
+    return words if 2 * named >= len("".join(_HAN.findall(title))) else []
 
 
 def _pinyin(title: str) -> list[str]:

@@ -69,7 +69,19 @@ def localised(article: Article, chapter_id: str, resolve: Callable[[str], str]) 
         line = token.map[0] + 1 if token.map else line
         row = _row(token.children, article, chapter_id, resolve, line, losses) if token.children else token.children
         tokens.append(token.copy(children=row))
-    return replace(article, tokens=tokens, losses=losses)
+    return replace(article, tokens=_without_loose_rules(tokens), losses=losses)
+
+
+def _without_loose_rules(tokens: list[Token]) -> list[Token]:
+    """Tokens without the rules that docutils forbids: first or last, behind a heading, or one behind another."""
+    kept: list[Token] = []
+    for token in tokens:
+        if token.type == "hr" and (not kept or kept[-1].type in ("hr", "heading_close")):
+            continue
+        if token.type == "heading_open" and kept and kept[-1].type == "hr":
+            kept.pop()
+        kept.append(token)
+    return kept[:-1] if kept and kept[-1].type == "hr" else kept
 
 
 def _row(
