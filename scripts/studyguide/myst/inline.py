@@ -24,6 +24,7 @@ _LINE = re.compile(
 )
 _BREAKS = ("hardbreak", "softbreak")
 _MARKS = {"em": "*", "strong": "**", "s": "~~"}
+_BRACKETS = dict(zip("（“‘「『《〈【", "）”’」』》〉】", strict=True))
 _CLOSING_MARKS = "，。：；！？、…—,.:;!?"
 
 
@@ -298,6 +299,7 @@ def _join(pieces: list[str | _Mark]) -> str:
     if not any(isinstance(piece, _Mark) for piece in pieces):
         return "".join(pieces)  # type: ignore[arg-type]
     pieces = _tidy(pieces)
+    _pull_in(pieces)
     _choose_marks(pieces)
     at = 0
     while at < len(pieces):
@@ -319,6 +321,19 @@ def _join(pieces: list[str | _Mark]) -> str:
     return "".join(_text_of(piece) for piece in pieces)
 
 
+def _pull_in(pieces: list[str | _Mark]) -> None:
+    """Emphasis of a whole bracket or quotation that touches letters becomes emphasis of what stands inside it."""
+    for start, end in _pairs(pieces):
+        body = pieces[start + 1]
+        if not start or end != start + 2 or end + 1 == len(pieces) or not isinstance(body, str):
+            continue
+        left, right = pieces[start - 1], pieces[end + 1]
+        if not isinstance(left, str) or not isinstance(right, str) or not (_word(left[-1]) or _word(right[0])):
+            continue
+        if len(body) > 2 and _BRACKETS.get(body[0]) == body[-1] and body.count(body[0]) == 1 == body.count(body[-1]):
+            pieces[start - 1], pieces[start + 1], pieces[end + 1] = left + body[0], body[1:-1], body[-1] + right
+
+
 def _text_of(piece: str | _Mark) -> str:
     return piece.text if isinstance(piece, _Mark) else piece
 
@@ -327,17 +342,24 @@ def _punctuation_at(char: str) -> bool:
     return bool(char) and _punctuation(char)
 
 
+def _pairs(pieces: list[str | _Mark]) -> list[tuple[int, int]]:
+    """Where each emphasis begins and ends, inner ones first."""
+    stack: list[int] = []
+    pairs: list[tuple[int, int]] = []
+    for at, piece in enumerate(pieces):
+        if isinstance(piece, _Mark):
+            if piece.opens:
+                stack.append(at)
+            else:
+                pairs.append((stack.pop(), at))
+    return pairs
+
+
 def _choose_marks(pieces: list[str | _Mark]) -> None:
     """`_` instead of `*` for an emphasis that touches another mark and no letter."""
-    stack: list[int] = []
-    for at, piece in enumerate(pieces):
-        if not isinstance(piece, _Mark):
-            continue
-        if piece.opens:
-            stack.append(at)
-            continue
-        start = stack.pop()
-        if piece.kind != "em":
+    for start, at in _pairs(pieces):
+        piece = pieces[at]
+        if piece.kind != "em":  # type: ignore[union-attr]
             continue
         near = [pieces[i] for i in (start - 1, start + 1, at - 1, at + 1) if 0 <= i < len(pieces)]
         left = _text_of(pieces[start - 1])[-1:] if start else ""

@@ -107,12 +107,11 @@ def count(tokens: Sequence[Token]) -> dict[str, int]:
 def _count(tokens: Iterable[Token]) -> dict[str, int]:
     counts = dict.fromkeys(KINDS, 0)
     tables: list[int] = []
-    depth = 0
+    lists = 0
     heading = False
     for token in tokens:
-        depth += token.nesting
-        if tables and depth < tables[-1]:
-            tables.pop()
+        if token.type in ("bullet_list_open", "bullet_list_close", "ordered_list_open", "ordered_list_close"):
+            lists += token.nesting
         kind = _ONE.get(token.type)
         if token.type == "heading_open":
             heading, kind = True, None
@@ -120,13 +119,14 @@ def _count(tokens: Iterable[Token]) -> dict[str, int]:
             heading, kind = False, "headings" if (token.children and token.content.strip()) else None
         elif token.type == "directive_open":
             kind = _DIRECTIVE.get(token.info)
-            if token.info == "list-table":
-                tables.append(depth)
+            tables.append(lists + 2 if token.info == "list-table" else (tables or [0])[-1])
+        elif token.type == "directive_close" and tables:
+            tables.pop()
         elif token.type in ("fence", "colon_fence") and (directive := directive_of(token)):
             kind = {"math": "math", "code-block": "code", "code-cell": "code"}.get(directive[0])
         elif token.type == "colon_fence":
             kind = "code"
-        elif (token.type == "list_item_open" and tables) or (kind == "math" and not token.content.strip()):
+        elif (token.type == "list_item_open" and tables and lists <= tables[-1]) or (kind == "math" and not token.content.strip()):
             kind = None
         elif token.type == "image" and not safety.address(str(token.attrs.get("src", ""))):
             kind = None

@@ -1,7 +1,6 @@
 """What article text may not do: the allow-lists and the cleaning of addresses, languages, labels and TeX."""
 
 import re
-from urllib.parse import quote
 
 DIRECTIVES = frozenset(
     "admonition attention caution danger error figure hint important list-table note seealso tip warning".split()
@@ -11,6 +10,7 @@ DIRECTIVES = frozenset(
 ROLES = frozenset("gap kbd math sub sup doc ref eq".split())
 """Roles that a reader may make."""
 
+_UNWRITTEN = re.compile(r"""[\s<>"`{}|\\^]""")
 _SCHEME = re.compile(r"(?i)[a-z][a-z0-9+.-]*:")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b\u2028\u2029\ufeff]")
 
@@ -32,7 +32,7 @@ def address(url: str) -> str:
     scheme = _SCHEME.match(url)
     if scheme and scheme[0].lower() not in ("http:", "https:", "mailto:"):
         return ""
-    return quote(url, safe="!#$%&'()*+,/:;=?@[]~-._" + "".join({c for c in url if ord(c) > 127}))
+    return _UNWRITTEN.sub(lambda match: f"%{ord(match[0]):02X}", url)
 
 
 def label(name: str) -> str:

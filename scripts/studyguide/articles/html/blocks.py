@@ -8,7 +8,7 @@ from markdown_it.token import Token
 from studyguide.articles import tokens as make
 from studyguide.articles.html import boxes, codes, inlines, maths, tables
 from studyguide.articles.html.context import Context
-from studyguide.articles.html.dom import BLOCKS, Element, classes, has_block, text_of
+from studyguide.articles.html.dom import BLOCKS, Element, classes, has_block, has_class, text_of
 from studyguide.myst import inline as written
 
 _HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
@@ -37,7 +37,11 @@ def read(element: Element, page: Context, depth: int = 0) -> list[Token]:
         if isinstance(child.tag, str):
             if _is_block(child):
                 flush()
-                out += block(child, page, depth + 1)
+                more = block(child, page, depth + 1)
+                if _continues(child) and out and more and out[-1].type == more[0].type.replace("open", "close"):
+                    out.pop()
+                    del more[0]
+                out += more
             else:
                 run += inlines.one(child, page)
         if child.tail:
@@ -55,6 +59,14 @@ def _is_block(element: Element) -> bool:
     if tag == "noscript":
         return False
     return len(element) > 0 and has_block(element) and maths.read(element) is None
+
+
+def _continues(element: Element) -> bool:
+    """Whether a list goes on with the one before: some exports make a list for each item."""
+    before = element.getprevious()
+    if element.tag not in ("ul", "ol") or before is None or before.tag != element.tag or (before.tail or "").strip():
+        return False
+    return bool(element.get("class")) and before.get("class") == element.get("class") and bool(element.get("id")) and len(element) == 1
 
 
 def block(element: Element, page: Context, depth: int) -> list[Token]:
@@ -77,6 +89,8 @@ def block(element: Element, page: Context, depth: int) -> list[Token]:
     if not _DIAGRAMS.isdisjoint(classes(element)):
         page.found["code"] += 1
         return make.fence("".join(element.itertext()).strip() + "\n", "mermaid")
+    if element.tag == "a":
+        return _card(element, page)
     tabs = boxes.tab_labels(element)
     if tabs:
         return _tabs(element, *tabs, page, depth)
@@ -180,6 +194,8 @@ def _flat(token: Token) -> Token:
 
 
 def _list(element: Element, page: Context, depth: int) -> list[Token]:
+    if len(element) and all(len(child) == 1 and child[0].tag == "details" for child in element):
+        return [token for child in element for token in read(child, page, depth + 1)]
     items: list[list[Token]] = []
     for child in element:
         if child.tag == "li":
@@ -194,9 +210,8 @@ def _list(element: Element, page: Context, depth: int) -> list[Token]:
         if (child.tail or "").strip():
             text = make.paragraph([make.text(" ".join(child.tail.split()))], hidden=True)
             items[-1].extend(text) if items else items.append(text)
-    items = [item for item in items if item] if any(items) else []
-    page.found["items"] -= 0
-    if not items:
+    if not any(items):
+        page.found["items"] -= len(items)
         return []
     if element.tag == "ol":
         start = element.get("start") or "1"
@@ -206,7 +221,7 @@ def _list(element: Element, page: Context, depth: int) -> list[Token]:
 
 def _item(element: Element, page: Context, depth: int) -> list[Token]:
     tight = next(element.iterchildren("p", "div"), None) is None
-    box = next((inner for inner in element.iter("input") if inner.get("type") == "checkbox"), None)
+    box = next((inner for inner in element.iter("input", "div", "span") if _is_checkbox(inner)), None)
     tokens = read(element, page, depth + 1)
     if tight:
         depth = 0
@@ -220,8 +235,16 @@ def _item(element: Element, page: Context, depth: int) -> list[Token]:
         if first is None:
             tokens = make.paragraph([], hidden=True) + tokens
             first = tokens[1]
-        first.children.insert(0, make.checkbox(box.get("checked") is not None))
+        first.children.insert(0, make.checkbox(_is_checked(box)))
     return tokens
+
+
+def _is_checkbox(element: Element) -> bool:
+    return element.get("type") == "checkbox" if element.tag == "input" else has_class(element, "checkbox")
+
+
+def _is_checked(box: Element) -> bool:
+    return box.get("checked") is not None or has_class(box, "checkbox-on", "checked")
 
 
 def _blockquote(element: Element, page: Context, depth: int) -> list[Token]:
@@ -252,11 +275,12 @@ def _table(element: Element, page: Context, depth: int) -> list[Token]:
     if grid is None:
         return [token for row in _cells(element) for token in read(row, page, depth)]
     page.found["tables"] += 1
-    caption = [] if grid.caption is None else make.paragraph(make.strong(inlines.read(grid.caption, page)))
+    title = [] if grid.caption is None else [_flat(token) for token in inlines.read(grid.caption, page)]
     if grid.spans or grid.blocks or grid.head > 1:
-        return caption + _list_table(grid, page, depth)
+        return _list_table(grid, written.render(title, one_line=True), page, depth)
+    caption = make.paragraph(make.strong(title)) if title else []
     rows = [[[_flat(token) for token in inlines.read(cell, page)] if cell is not None else [] for cell in row] for row in grid.rows]
-    if grid.head:
+    if grid.head or tables.reads_as_head(grid):
         return caption + make.table(rows[0], rows[1:], grid.align)
     return caption + make.table([[] for _ in rows[0]], rows, grid.align)
 
@@ -265,12 +289,12 @@ def _cells(table: Element) -> Iterator[Element]:
     return (cell for cell in table.iter("td", "th", "caption") if next(cell.iterancestors("table"), None) is table)
 
 
-def _list_table(grid: tables.Grid, page: Context, depth: int) -> list[Token]:
+def _list_table(grid: tables.Grid, title: str, page: Context, depth: int) -> list[Token]:
     rows = []
     for row in grid.rows:
         cells = [read(cell, page, depth + 1) if cell is not None else [] for cell in row]
         rows.append(make.bullet_list(_tight(cell) for cell in cells))
-    return make.directive("list-table", make.bullet_list(rows), options={"header-rows": str(grid.head)})
+    return make.directive("list-table", make.bullet_list(rows), title, options={"header-rows": str(grid.head)})
 
 
 def _tight(tokens: list[Token]) -> list[Token]:
@@ -318,6 +342,7 @@ def _merged(tokens: list[Token]) -> list[Token]:
 
 
 def _admonition(element: Element, kind: str, page: Context, depth: int) -> list[Token]:
+    boxes.drop_icons(element)
     title = boxes.title(element)
     argument = ""
     if title is not None:
@@ -360,6 +385,17 @@ def _tabs(element: Element, row: Element, labels: list[str], page: Context, dept
         if body and at < len(labels) and not (body[0].type == "fence" and len(body) == 1 and body[0].info == labels[at].lower()):
             out += make.paragraph(make.strong([make.text(labels[at])]))
         out += body
+    return out
+
+
+def _card(element: Element, page: Context) -> list[Token]:
+    """A link around whole blocks: its pictures, then one line that leads where it leads."""
+    out: list[Token] = []
+    for picture in element.iter("img"):
+        out += paragraphs(inlines.one(picture, page))
+    text = " ".join(" ".join(part.split()) for part in element.itertext() if part.strip())
+    if text:
+        out += paragraphs(inlines.linked(element, [make.text(text)], page))
     return out
 
 

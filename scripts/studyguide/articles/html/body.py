@@ -35,7 +35,7 @@ _NOISE = re.compile(
       | ad | ads | adsbygoogle | advert | advertisement | banner | subscribe | subscription | newsletter | qrcode | qr\scode
       | copy | copy\s?(?:btn|button|code)(?:\s\w+)? | copybtn | clipboard | btn\scopy | button\scopy | toolbar | code\stoolbar\sitem
       | hidden | sr\sonly | visually\shidden | screen\sreader\stext | print\sonly | skip\slink | read\snext | back\sto\stop
-      | post\sbottom | reading\stime | word\scount | likes? | vote | rating | follow | wechat\sofficial | headerlink
+      | (?:input|output)\sprompt | pre\snumbering | line\sindex | post\sbottom | reading\stime | word\scount | likes? | vote | rating | follow | wechat\sofficial | headerlink
       | heading\sanchor | header\sanchor | anchor\s?link | anchorjs\slink | hash\slink | mathjax\spreview | footer
     )(?:\s|$)"""
 )
@@ -64,7 +64,7 @@ def find(root: Element) -> Element:
             continue
         best = heaviest
         for element, weight in weights.items():
-            if weight > 0.6 * weights[best] and best in element.iterancestors():
+            if weight > 0.5 * weights[best] and best in element.iterancestors():
                 best = element
         return best if candidates is marked else _descend(best)
     return _descend(body)
@@ -72,6 +72,8 @@ def find(root: Element) -> Element:
 
 def clean(article: Element) -> None:
     """Take out navigation, boxes and everything else around the text, in place."""
+    for noscript in list(article.iter("noscript")):
+        _keep_one_image(noscript)
     limit = max(0.3 * _mass(article), 60)
     stack = list(article)
     while stack:
@@ -82,6 +84,14 @@ def clean(article: Element) -> None:
             drop(element)
         elif not (element.tag == "span" and (element.get("class") or "").startswith(("katex", "MathJax"))):
             stack.extend(element)
+
+
+def _keep_one_image(noscript: Element) -> None:
+    """Of a lazy image and the real one in the noscript beside it, keep the real one."""
+    for beside in (noscript.getprevious(), noscript.getnext()):
+        if beside is not None and beside.tag == "img" and next(noscript.iter("img"), None) is not None:
+            drop(beside)
+            return
 
 
 def _is_marked(element: Element) -> bool:
@@ -129,6 +139,8 @@ def _is_noise(element: Element) -> bool:
         return not _needed(element)
     if (element.get("role") or "") in _ROLES and not _keeps(element):
         return True
+    if element.get("role") == "tabpanel":
+        return False
     if element.get("hidden") is not None or "display:none" in (element.get("style") or "").replace(" ", "").lower():
         return not _needed(element) and tag not in ("div", "section") or _mass(element) < 40
     if tag not in _CONTAINERS:

@@ -1,6 +1,6 @@
 """Boxes around text: admonitions of all themes, folded details, tabs."""
 
-from studyguide.articles.html.dom import Element, classes, text_of, words
+from studyguide.articles.html.dom import Element, classes, drop, text_of, words
 
 _KINDS = {
     "note": "note", "info": "note", "information": "note", "secondary": "note", "primary": "note", "abstract": "note",
@@ -12,7 +12,7 @@ _KINDS = {
 _BOXES = frozenset("admonition custom-block theme-admonition markdown-alert callout hint hint-container alert note "
                    "callout-block message notice book-hint admonitionblock kg-callout-card bs-callout hx-callout".split())  # fmt: skip
 _TITLES = frozenset("admonition-title custom-block-title markdown-alert-title callout-title hint-container-title notice-title "
-                    "alert-title note-title hint-title message-header kg-callout-emoji admonition-heading".split())  # fmt: skip
+                    "alert-title note-title hint-title message-header admonition-heading".split())  # fmt: skip
 _PLAIN = frozenset(
     "note info tip hint important warning caution danger attention error see also seealso success notice "
     "提示 注意 警告 信息 危险 说明 重要 备注 小贴士 参见".split()
@@ -26,14 +26,21 @@ def admonition(element: Element) -> str | None:
         return None
     if element.get("data-callout"):
         return _KINDS.get(element.get("data-callout").lower(), "note")
-    if element.tag not in ("div", "aside", "blockquote", "section", "p"):
+    if element.tag not in ("div", "aside", "blockquote", "section", "p", "figure"):
         return None
     if element.tag == "p" and not names & {"note", "tip", "warning"}:
         return None
     for word in sorted(words(element), key=lambda word: word in ("note", "hint", "alert", "callout", "default", "block")):
         if word in _KINDS:
             return _KINDS[word]
-    return "note" if names & {"admonition", "custom-block", "theme-admonition", "markdown-alert", "callout"} else None
+    return "note" if names & _BOXES - {"alert", "note", "message", "notice", "hint"} else None
+
+
+def drop_icons(element: Element) -> None:
+    """Take the picture characters off a box."""
+    for inner in list(element.iter("div", "span", "i")):
+        if {"icon", "emoji"} & set(words(inner)) and len(text_of(inner)) <= 2 and inner.getparent() is not None:
+            drop(inner)
 
 
 def title(element: Element) -> Element | None:

@@ -9,9 +9,9 @@ _GUTTER = re.compile(
       |lnt|ln|ln-num|rouge-gutter|hljs-ln-numbers|hljs-ln-n|blob-num|code-snippet__line-index|codeblock-linenumber
       |react-syntax-highlighter-line-number|crayon-nums|pre-numbering|enlighter-linenumber|CodeMirror-linenumber|no-select
       |copy|copy-?btn|copybtn|copy-?button|copy-code.*|btn-copy|btn-clipboard|clipboard.*|hljs-button|code-copy.*|buttonGroup.*
-      |toolbar|toolbar-item|language-tag|lang-label|code-lang|code-header|highlight-tools|prompt)$"""
+      |rouge-gutter|toolbar|toolbar-item|language-tag|lang-label|code-lang|code-header|highlight-tools|prompt)$"""
 )
-_LANGUAGE = re.compile(r"(?i)^(?:language|lang|highlight-source|highlight-text|highlight|brush:?|sourceCode)[-_:]([\w+#.-]+?);?$")
+_LANGUAGE = re.compile(r"(?i)^(?:language|lang|highlight-source|highlight-text|highlight|hl|brush:?|sourceCode)[-_:]([\w+#.-]+?);?$")
 _BRUSH = re.compile(r"(?i)(?:brush|lang(?:uage)?)\s*:\s*([\w+#-]+)")
 _NO_LANGUAGE = frozenset(
     """highlight hljs notranslate default none plain plaintext text txt nohighlight prettyprint linenums code codehilite
@@ -25,7 +25,8 @@ _KNOWN = frozenset(
     haskell clojure erlang elixir vim markdown md protobuf proto graphql awk sed asm fortran cuda mermaid plantuml
     vue dart solidity verilog bat batch cmd http pycon shell-session apache thrift""".split()
 )
-_ROWS = ("tr", "li", "div", "p")
+_TITLE = re.compile(r"(?i)^(?:code-?block-?(?:caption|title)|code-(?:title|caption|name|filename)|filename|file-name)(?:$|[_-])")
+_ROWS = frozenset(["tr", "li", "div", "p", "section", "x-tr", "x-li", "x-div", "x-p", "x-section"])
 
 
 def is_code(element: Element) -> bool:
@@ -38,20 +39,21 @@ def is_code(element: Element) -> bool:
         return "highlight" in names or _only_code(element)
     if tag == "table":
         return bool(names & {"highlighttable", "rouge-table", "lntable", "syntaxhighlighter", "codehilitetable", "hljs-ln"}) or (
-            any(_is_gutter(cell) for cell in element.iter("td")) and next(element.iter("pre", "code"), None) is not None
+            any(_is_gutter(cell) for cell in element.iter("td", "x-td")) and next(element.iter("pre", "code"), None) is not None
         )
     if tag in ("div", "section"):
         marked = any(name.startswith(("language-", "lang-", "highlight", "code-block", "codeBlock", "crayon-")) for name in names)
         marked = marked or bool(names & {"highlight", "codehilite", "sourceCode", "code-snippet__fix", "cnblogs_code", "code-wrapper",
                                          "literal-block-wrapper", "input_area", "code-toolbar", "syntaxhighlighter", "gist"})  # fmt: skip
         marked = marked or element.get("data-language") is not None or element.get("data-lang") is not None
-        return marked and (_only_code(element) or ("syntaxhighlighter" in names and next(element.iter("td"), None) is not None))
+        return marked and (_only_code(element) or ("syntaxhighlighter" in names and next(element.iter("td", "x-td"), None) is not None))
     return False
 
 
 def _only_code(element: Element) -> bool:
     """One code block inside, and around it only numbers, buttons, a caption."""
     pres = [pre for pre in element.iter("pre") if not _in_gutter(pre, element)]
+    pres = [pre for pre in pres if not any(other is not pre and pre in other.iterancestors() for other in pres)]
     if len(pres) != 1:
         return False
     return not any(True for _ in element.iter("p", "h2", "h3", "img") if _outside(_, pres[0]))
@@ -89,12 +91,12 @@ def read(element: Element) -> tuple[str, str, str]:
 def _source(element: Element) -> Element:
     """The element that holds the code: of a table with numbers, the cell without them."""
     if element.tag == "pre":
-        inner = [pre for pre in element.iterdescendants("table")]
-        return element if not inner else element
+        inner = [pre for pre in element.iterdescendants("pre") if not _in_gutter(pre, element)]
+        return inner[-1] if inner else element
     pres = [pre for pre in element.iter("pre") if not _in_gutter(pre, element)]
-    if pres:
+    if pres and pres[-1] is not element:
         return pres[-1]
-    cells = [cell for cell in element.iter("td") if not _is_gutter(cell)]
+    cells = [cell for cell in element.iter("td", "x-td") if not _is_gutter(cell)]
     return cells[-1] if len(cells) == 1 else element
 
 
@@ -145,6 +147,10 @@ def _unnumbered(content: str, pre: Element) -> str:
 
 def language(*elements: Element) -> str:
     """The language that one of the elements, or an element in or just around them, names."""
+    return re.sub(r"^ipython\d?$", "python", _language(*elements))
+
+
+def _language(*elements: Element) -> str:
     outer = elements[0]
     seen: list[Element] = []
     seen += [code for pre in elements[-1:] for code in pre.iter("code")]
@@ -190,7 +196,11 @@ def _named(element: Element) -> str:
 
 
 def _caption(element: Element) -> str:
-    for caption in element.iter("figcaption", "caption"):
-        spans = [span for span in caption.iter("span")]
-        return "".join((spans[0] if spans else caption).itertext()).strip()
+    """The title above a block of code: a file name, mostly."""
+    for part in element.iter("figcaption", "caption", "div", "span", "p"):
+        if part.tag in ("figcaption", "caption") or any(_TITLE.search(name) for name in classes(part)):
+            spans = [span for span in part.iter("span") if span is not part]
+            return " ".join("".join((spans[0] if spans else part).itertext()).split())
+        if part.tag == "span" and part.getparent().tag in ("pre", "code"):
+            break
     return ""

@@ -12,14 +12,35 @@ BLOCKS = frozenset(
 """Elements that begin a block of their own."""
 
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
+_PRE = re.compile(r"(?i)<(/?)pre\b")
+_INSIDE_PRE = re.compile(r"(?i)<(/?)(table|tbody|thead|tr|td|th|ul|ol|li|p|div|section)(?=[\s>/])")
 _SPACE = re.compile(r"\s+")
 
 Element = etree._Element
 
 
+def _keep_together(text: str) -> str:
+    """Markup with the tables and lists inside `pre` renamed: libxml2 closes a `pre` before them."""
+    out: list[str] = []
+    depth = start = 0
+    for match in _PRE.finditer(text):
+        if not match[1]:
+            if not depth:
+                out.append(text[start : match.start()])
+                start = match.start()
+            depth += 1
+        elif depth:
+            depth -= 1
+            if not depth:
+                out.append(_INSIDE_PRE.sub(r"<\1x-\2", text[start : match.end()]))
+                start = match.end()
+    return "".join([*out, text[start:]])
+
+
 def parse(text: str) -> Element:
     """The tree of a page, with comments left out and everything in a body; a text that holds nothing gives an empty one."""
     parser = etree.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True)
+    text = _keep_together(text)
     root = etree.fromstring(text.encode("utf-8", "replace"), parser=parser)
     return root if root is not None else etree.fromstring("<html><body></body></html>", parser=parser)
 

@@ -27,7 +27,8 @@ def find(article: Element) -> Footnotes:
     links = [link for link in article.iter("a") if (link.get("href") or "").count("#") and len(text_of(link)) <= 8]
     if not links:
         return notes
-    targets = {element.get("id"): element for element in article.iter() if element.get("id")}
+    order = {element: at for at, element in enumerate(article.iter())}
+    targets = {element.get("id"): element for element in order if element.get("id")}
     named = {element.get("name"): element for element in article.iter("a") if element.get("name")}
     labels: dict[str, str] = {}
     backs: list[Element] = []
@@ -37,7 +38,7 @@ def find(article: Element) -> Footnotes:
         if target is None or not (_NUMBER.match(text_of(link)) or "footnote" in (link.get("class") or "")):
             continue
         note = _note(target)
-        if note is None or link in note.iterdescendants() or not _belongs(link, note, fragment):
+        if note is None or order[link] > order[note] or note in link.iterancestors() or not _belongs(link, note, fragment):
             continue
         if fragment not in labels:
             labels[fragment] = _label(text_of(link), fragment, set(labels.values()))
@@ -120,6 +121,9 @@ def _take_out(notes: Footnotes) -> None:
         parent = text.getparent()
         if parent is None:
             continue
+        rule = parent.getprevious() if parent.getprevious() is not None else text.getprevious()
+        if rule is not None and rule.tag == "hr" and "footnotes" in words(rule):
+            drop(rule)
         if text.tag == "dd" and text.getprevious() is not None and text.getprevious().tag == "dt":
             drop(text.getprevious())
         for label in [inner for inner in text if inner.tag == "span" and {"label", "backrefs"} & set(words(inner))]:

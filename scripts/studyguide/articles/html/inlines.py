@@ -89,7 +89,7 @@ def _code(element: Element, page: Context) -> list[Token]:
     links = [link for link in element.iter("a") if link.get("href")]
     inner = [make.code(_SPACE.sub(" ", text) if "\n" in text else text)] if text.strip() else []
     if len(links) == 1 and text_of(links[0]) == text.strip() and inner:
-        return _linked(links[0], inner, page)
+        return linked(links[0], inner, page)
     return inner
 
 
@@ -163,7 +163,7 @@ def _anchor(element: Element, page: Context) -> list[Token]:
     pictures = [token for token in inner if token.type == "image"]
     if pictures and not text and _same_picture(href, pictures[0]):
         return inner
-    return _linked(element, inner, page)
+    return linked(element, inner, page)
 
 
 def _same_picture(href: str, picture: Token) -> bool:
@@ -172,7 +172,8 @@ def _same_picture(href: str, picture: Token) -> bool:
     return bool(re.search(r"(?i)\.(?:png|jpe?g|gif|webp|svg|bmp)$", name)) or href.startswith("javascript:") or name in str(picture.attrs["src"])
 
 
-def _linked(element: Element, inner: list[Token], page: Context) -> list[Token]:
+def linked(element: Element, inner: list[Token], page: Context) -> list[Token]:
+    """`inner` as the text of a link to where an element leads, or alone if that is nowhere."""
     href = target((element.get("href") or "").strip(), page)
     page.found["links"] += 1
     if not href:

@@ -70,6 +70,8 @@ def _read(element: dom.Element, context: Context) -> list[Token]:
             ids.add(outer.get("id"))
     context.heading_ids = frozenset(unquote(name) for name in ids if name)
     tokens = blocks.read(element, context)
+    while tokens and tokens[-1].type == "hr":
+        tokens.pop()
     for label, text in context.notes.texts.items():
         note = blocks.read(text, context) or make.paragraph([make.text("…")])
         tokens += make.footnote(label, note)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from studyguide.articles.html.dom import Element, has_block
+from studyguide.articles.html.dom import Element, has_block, text_of
 
 _SIDES = ("left", "center", "right")
 _WIDEST = 60
@@ -77,3 +77,9 @@ def _side(cell: Element | None) -> str:
     names = " ".join([cell.get("align") or "", style, cell.get("class") or ""]).lower()
     return next((side for side in _SIDES if side == (cell.get("align") or "").lower() or f"text-align:{side}" in style
                  or f"{side}-align" in names or f"text-{side}" in names), "")  # fmt: skip
+
+
+def reads_as_head(grid: Grid) -> bool:
+    """Whether the first row of a table without `th` names the columns: no cell is empty or a number."""
+    texts = [text_of(cell) if cell is not None else "" for cell in grid.rows[0]]
+    return len(grid.rows) > 1 and all(text and not text[0].isdigit() and len(text) < 40 for text in texts)
