@@ -67,7 +67,8 @@ class Assets:
         suffix = suffix_of(data)
         if not suffix:
             raise ValueError("no image that may be shown")
-        stem = re.sub(r"[^\w-]+", "-", stem).strip("-") or "image"
+        # ASCII only: other names would be percent-encoded in some places and not in others.
+        stem = re.sub(r"[^A-Za-z0-9_-]+", "-", stem).strip("-") or "image"
         number, name = 1, stem + suffix
         while self.data.setdefault(name, data) != data:
             number += 1

@@ -16,6 +16,7 @@ from studyguide.articles.assets import Assets
 from studyguide.articles.html.reader import plain_text, regularise
 from studyguide.articles.markdown import blocks, front_matter
 from studyguide.articles.markdown.dialects import repair
+from studyguide.articles.markdown.inlines import Anchors
 from studyguide.articles.markdown.parser import parse
 from studyguide.articles.markdown.reader import convert, found, take_title
 from studyguide.problem import ProblemError
@@ -122,7 +123,7 @@ class _Cells:
             return self._raw(number, cell)
         return self._markdown(number, cell.source)
 
-    def finish(self, number: int, tokens: list[Token], anchors: dict[str, str]) -> list[Token]:
+    def finish(self, number: int, tokens: list[Token], anchors: Anchors) -> list[Token]:
         """The tokens of the document model for a cell's parsed ones."""
         self.assets.attached = self.attached[number]
         converted, losses = convert(tokens, self.assets, anchors, lambda line: number)

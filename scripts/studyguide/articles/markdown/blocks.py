@@ -9,7 +9,7 @@ from markdown_it.token import Token
 from studyguide.articles import tokens as make
 from studyguide.articles.article import Loss
 from studyguide.articles.markdown.containers import KIND_OF
-from studyguide.articles.markdown.inlines import TAGS, Inlines, slug
+from studyguide.articles.markdown.inlines import TAGS, Anchor, Anchors, Inlines, slug
 from studyguide.articles.plain import words
 from studyguide.myst.inline import render
 
@@ -124,9 +124,9 @@ def _code(token: Token) -> list[Token]:
     return make.fence(content, re.sub(r"^\{\s*\.?([\w+#.-]*).*", r"\1", info))
 
 
-def anchor(tokens: Sequence[Token]) -> dict[str, str]:
-    """Give each heading its id, the one in `{#id}` or the usual slug; returns the ids with the headings' words."""
-    anchors: dict[str, str] = {}
+def anchor(tokens: Sequence[Token]) -> Anchors:
+    """Give each heading an id; returns the headings by the name that links have for them: `{#id}` or the usual slug."""
+    anchors: Anchors = {}
     for opening, inline in pairwise(tokens):
         if opening.type != "heading_open":
             continue
@@ -135,13 +135,14 @@ def anchor(tokens: Sequence[Token]) -> dict[str, str]:
         if last and match:
             last.content = last.content[: match.start()]
         text = words(inline.children or ())
-        identity = base = match[1] if match else slug(text)
+        name = base = match[1] if match else slug(text)
         number = 1
-        while identity in anchors:
-            identity = f"{base}-{number}"
+        while name in anchors:
+            name = f"{base}-{number}"
             number += 1
-        anchors[identity] = text
-        opening.attrs = {"id": identity}
+        # ASCII, because links are percent-encoded.
+        anchors[name] = Anchor(f"section-{len(anchors) + 1}", text)
+        opening.attrs = {"id": anchors[name].id}
     return anchors
 
 

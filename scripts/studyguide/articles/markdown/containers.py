@@ -127,6 +127,11 @@ def _indented_boxes(lines: list[str]) -> list[str]:
     for line in lines:
         indent = len(line) - len(line.lstrip())
         if inside >= 0 and line.strip() and indent < inside + 4:
+            # Blank lines at the end belong to no box: two boxes in a row would be one quotation.
+            for at in range(len(out) - 1, -1, -1):
+                if out[at].strip() != ">":
+                    break
+                out[at] = ""
             inside = -1
         if match := _INDENTED.match(line):
             inside = len(match["indent"])

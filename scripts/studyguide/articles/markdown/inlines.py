@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from html.parser import HTMLParser
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from markdown_it.token import Token
@@ -42,13 +43,23 @@ class _Tag(HTMLParser):
         self.attributes = {key: value or "" for key, value in attrs}
 
 
+class Anchor(NamedTuple):
+    """A heading that links may lead to."""
+
+    id: str
+    text: str
+
+
+Anchors = dict[str, Anchor]
+"""Headings by the name that links of the post have for them."""
+
+
 class Inlines:
     """Turns the children of inline tokens into those of the document model."""
 
-    def __init__(self, assets: Assets, anchors: dict[str, str]):
+    def __init__(self, assets: Assets, anchors: Anchors):
         self.assets = assets
         self.anchors = anchors
-        """Ids of headings to their text."""
 
     def convert(self, children: Sequence[Token], lose: Lose, linked: bool = False) -> list[Token]:
         """The tokens of `children`; `linked` inside a link, where addresses stay text."""
@@ -129,14 +140,11 @@ class Inlines:
             lose(f"links: citation {href[5:]} has no entry here")
             return [make.text("["), *inner, make.text("]")]
         if href.startswith("#"):
-            anchor = next(
-                (known for known in (href[1:], href[1:].lower(), slug(href[1:])) if known in self.anchors), None
-            )
+            names = (href[1:], href[1:].lower(), slug(href[1:]))
+            anchor = next((self.anchors[name] for name in names if name in self.anchors), None)
             if anchor is not None:
                 written = "".join(child.content for child in inner)
-                return make.link(
-                    f"#{anchor}", [make.text(self.anchors[anchor])] if written == href[1:] else inner, title
-                )
+                return make.link(f"#{anchor.id}", [make.text(anchor.text)] if written == href[1:] else inner, title)
         lose(f"links: {href[:80]} leads to nothing in the book, its text stays")
         return inner
 

@@ -13,7 +13,7 @@ from studyguide.articles.html.reader import plain_text, regularise
 from studyguide.articles.markdown import blocks, front_matter
 from studyguide.articles.markdown.dialects import repair
 from studyguide.articles.markdown.fragment import Fragments
-from studyguide.articles.markdown.inlines import Inlines
+from studyguide.articles.markdown.inlines import Anchors, Inlines
 from studyguide.articles.markdown.parser import parse
 from studyguide.articles.plain import words
 from studyguide.articles.titles import GENERIC, find_title, sections
@@ -53,7 +53,7 @@ def read_markdown(text: str, source: str, *, folder: Path | None, root: Path | N
 
 
 def convert(
-    tokens: Sequence[Token], assets: Assets, anchors: dict[str, str], place: Callable[[int], int]
+    tokens: Sequence[Token], assets: Assets, anchors: Anchors, place: Callable[[int], int]
 ) -> tuple[list[Token], list[Loss]]:
     """The tokens of the document model for those of a parsed post, and what was lost on the way.
 
@@ -75,7 +75,7 @@ def found(tokens: Sequence[Token], losses: Sequence[Loss]) -> dict[str, int]:
     return {kind: counts[kind] for kind in KINDS}
 
 
-def take_title(tokens: list[Token], stated: str, stem: str, anchors: dict[str, str]) -> tuple[str, list[Token]]:
+def take_title(tokens: list[Token], stated: str, stem: str, anchors: Anchors) -> tuple[str, list[Token]]:
     """The title of a post, and its tokens without the heading that says the same.
 
     In this order: what the front matter states, the `#` that stands first or alone, a file name made of words, what
@@ -99,8 +99,9 @@ def take_title(tokens: list[Token], stated: str, stem: str, anchors: dict[str, s
     return title.text or name, tokens
 
 
-def _without_heading(tokens: list[Token], at: int, anchors: dict[str, str]) -> list[Token]:
-    anchors.pop(str(tokens[at].attrs.get("id", "")), None)
+def _without_heading(tokens: list[Token], at: int, anchors: Anchors) -> list[Token]:
+    for name in [name for name, heading in anchors.items() if heading.id == tokens[at].attrs.get("id")]:
+        del anchors[name]
     return tokens[:at] + tokens[at + 3 :]
 
 

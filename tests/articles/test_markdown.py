@@ -1,0 +1,164 @@
+"""Markdown posts in the dialects that blogs are written in; pairs of post and MyST lie in tests/data/markdown."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from studyguide.articles.article import Article
+from studyguide.articles.markdown import read_markdown
+from studyguide.myst.parse import count, parse
+from studyguide.myst.writer import render
+
+DATA = Path(__file__).parents[1] / "data" / "markdown"
+PNG = b"\x89PNG\r\n\x1a\n0000"
+
+
+def read(text: str, source: str = "post.md", folder: Path | None = None) -> Article:
+    return read_markdown(text, source, folder=folder)
+
+
+def explained(article: Article) -> dict[str, int]:
+    """What was found less what the losses name."""
+    kinds = [loss.what.partition(":")[0] for loss in article.losses]
+    return {kind: number - kinds.count(kind) for kind, number in article.found.items()}
+
+
+@pytest.mark.parametrize("name", ["hexo", "hugo", "obsidian", "book", "jekyll"])
+def test_a_post_becomes_this_myst(name):
+    """And MyST's own parser counts in it what the reader found, but for what `losses` names."""
+    article = read((DATA / f"{name}.md").read_text(encoding="utf-8"), f"{name}.md")
+    written = render(article.tokens)
+    assert written == (DATA / f"{name}.myst").read_text(encoding="utf-8")
+    assert count(parse(written)) == explained(article)
+
+
+@pytest.mark.parametrize(
+    ("name", "losses"),
+    [
+        (
+            "hexo",
+            [
+                "34: links: bpe.md leads to nothing in the book, its text stays",
+                "37: text: template tag {% mystery 1 %} has no counterpart",
+            ],
+        ),
+        ("obsidian", ["6: links: 线性代数.md leads to nothing in the book, its text stays"]),
+        ("book", ["4: links: citation Vaswani.2017 has no entry here"]),
+        ("jekyll", ["49: text: footnote b is never referred to"]),
+    ],
+)
+def test_losses_name_line_and_kind(name, losses):
+    article = read((DATA / f"{name}.md").read_text(encoding="utf-8"), f"{name}.md")
+    assert [str(loss) for loss in article.losses] == losses
+
+
+@pytest.mark.parametrize(
+    ("text", "title", "date", "tags"),
+    [
+        ("---\ntitle: 块表\ndate: 2024-01-02\ntags: a, b\n---\n文", "块表", "2024-01-02", ("a", "b")),
+        ('+++\ntitle = "块表"\ndate = 2024-01-02\n+++\n文', "块表", "2024-01-02", ()),
+        ("title: 块表\ndate: 2024/1/2\n---\n文", "块表", "2024-01-02", ()),
+        ("---\ntitle: 块表: 分页\ntags: [a\n---\n文", "块表: 分页", "", ("a",)),
+        ("---\n\n# 块表\n\n文", "块表", "", ()),
+        ("---\ntitle: 2024\n---\n文", "2024", "", ()),
+    ],
+    ids=["yaml", "toml", "bare", "broken yaml", "a rule", "a number"],
+)
+def test_front_matter(text, title, date, tags):
+    article = read(text)
+    assert (article.title, article.date, article.tags) == (title, date, tags)
+    assert "title" not in article.text and "date" not in article.text
+
+
+@pytest.mark.parametrize(
+    ("text", "source", "title"),
+    [
+        ("# 块表\n\n文\n\n## 节\n", "x.md", "块表"),
+        ("文\n\n# 块表\n", "x.md", "块表"),
+        ("文。", "KV 缓存.md", "KV 缓存"),
+        ("# 概述\n\nPagedAttention 是一种管理缓存的方法。", "x.md", "PagedAttention"),
+        ("", "2024-01-02-paging.md", "paging"),
+    ],
+    ids=["leading", "only one", "file name", "generic", "nothing"],
+)
+def test_a_post_without_stated_title(text, source, title):
+    assert read(text, source).title == title
+
+
+def test_heading_levels_start_at_2_without_gaps():
+    article = read("---\ntitle: x\n---\n### a\n\n##### b\n\n## c\n\n### d\n")
+    assert [token.tag for token in article.tokens if token.type == "heading_open"] == ["h2", "h3", "h2", "h3"]
+
+
+def test_dollars_that_are_no_formulas_stay_dollars():
+    article = read("价格 $5 到 $6，用 $HOME and $PATH，而 $x^2$ 与 $ y $ 是公式。")
+    assert article.found["math"] == 2
+    assert "\\$5 到 \\$6" in render(article.tokens)
+
+
+def test_local_images_below_the_folder_become_assets(tmp_path):
+    (tmp_path / "post").mkdir()
+    (tmp_path / "post" / "a.png").write_bytes(PNG)
+    (tmp_path / "图 b.png").write_bytes(PNG + b"1")
+    text = '![](%E5%9B%BE%20b.png) {% asset_img a.png "说明" %} <img src="post/a.png" alt="x">'
+    article = read(text, "post.md", tmp_path)
+    assert article.assets == {"b.png": PNG + b"1", "a.png": PNG}
+    assert render(article.tokens) == "![](b.png) ![说明](a.png) ![x](a.png)\n"
+
+
+@pytest.mark.parametrize("src", ["../secret.png", "/etc/passwd", "C:/secret.png", "link.png", "file:///etc/passwd"])
+def test_nothing_outside_the_folder_is_read(tmp_path, src):
+    (tmp_path / "secret.png").write_bytes(PNG)
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    (inner / "link.png").symlink_to(tmp_path / "secret.png")
+    article = read(f"![图]({src}) <img src='{src}'>\n\n<div><img src='{src}'></div>\n", "post.md", inner)
+    assert article.assets == {}
+    assert "images" in article.losses[0].what
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<script>alert(1)</script>",
+        "文 <script>alert(1)</script> 字",
+        '<img src=x onerror="alert(1)">',
+        "[点](javascript:alert(1)) [点](data:text/html,x) <a href='javascript:alert(1)'>点</a>",
+        "```{include} /etc/passwd\n```",
+        "```{eval-rst}\n.. raw:: html\n```",
+        ":::{include} /etc/passwd\n:::",
+        "{include}`/etc/passwd` {download}`x` {{ substitution }}",
+        "> [!note] {raw}`x`\n> 文",
+        "% comment\n\n(target)=\n\n+++\n\n文",
+        "$\\href{javascript:alert(1)}{x}$",
+        "<iframe src='javascript:alert(1)'></iframe><form action=x><input></form>",
+        "<details onclick=alert(1)><summary>{include}`x`</summary>\n\n文\n\n</details>",
+        "{% note info {include}`x` %}\n文\n{% endnote %}",
+    ],
+)
+def test_nothing_in_a_post_runs(text):
+    """What MyST parses again is plain content: no raw HTML, no directive or role but the harmless ones."""
+    allowed = {"note", "admonition", "kbd", "sub", "sup", "gap"}
+    written = render(read(text).tokens)
+    for token in parse(written):
+        for one in [token, *(token.children or [])]:
+            assert one.type not in (
+                "html_block",
+                "html_inline",
+                "substitution_block",
+                "myst_target",
+                "myst_line_comment",
+            )
+            assert not one.type.startswith("colon_fence") or one.info.strip("{").split("}")[0] in allowed
+            assert one.type != "fence" or not one.info.startswith("{")
+            assert one.type != "myst_role" or one.meta["name"] in allowed
+            assert not str(one.attrs.get("href", "")).lower().startswith(("javascript", "data"))
+    assert "javascript:" not in written or "\\[点\\]" in written
+
+
+@given(st.text(alphabet="# \n`$*_[](){%}<>!|-1a注：\t~^=:", max_size=80))
+def test_any_text_is_read_and_what_was_found_is_kept_or_lost_with_a_reason(text):
+    article = read(text)
+    assert count(article.tokens) == explained(article)
