@@ -1,0 +1,133 @@
+"""Notebooks to take away: one per chapter, and a zip of all with the shared modules and data that they need."""
+
+import io
+import zipfile
+from pathlib import Path
+
+import nbformat
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+
+from studyguide.book import notebooks, outputs
+from studyguide.book.cells import notebook
+from studyguide.book.chapter import Chapter
+from studyguide.book.notebooks import Names
+from studyguide.files import read_text, write_atomic
+from studyguide.site.book import Book, book_of
+
+FOLDER = "notebooks"
+ZIP = f"{FOLDER}/notebooks.zip"
+EPOCH = (1980, 1, 1, 0, 0, 0)
+"""Date of every file in the zip, so that two builds of one commit give the same bytes."""
+
+
+def path_of(chapter: Chapter) -> str:
+    """Where a chapter's notebook stands below the built pages."""
+    return f"{FOLDER}/chapters/{chapter.part}/{chapter.id}.ipynb"
+
+
+def names_for(app: Sphinx, book: Book, chapter: Chapter) -> Names:
+    """What references in this chapter stand for."""
+    env, docname = app.env, f"chapters/{chapter.part}/{chapter.id}"
+    links = {
+        c.id: (c.title, f"../{c.part}/{c.id}.ipynb")
+        for c in book.chapters.values()
+        if outputs.path_of(book.folder, c).exists()
+    }
+    titles = {p.id: (p.title, "") for p in book.plan.chapters.values()}
+    others = {c.id: (c.title, "") for c in book.chapters.values()}
+    base = app.config.html_baseurl
+    return Names(
+        equations=_equations(env),
+        numbered=_numbered(app, env),
+        chapters=titles | others | links,
+        citations=_citations(env),
+        measured=book.measured(chapter),
+        page=f"{base.rstrip('/')}/{docname}.html" if base else "",
+    )
+
+
+def _equations(env: BuildEnvironment) -> dict[str, str]:
+    objects = env.get_domain("math").equations
+    numbers = {}
+    for label, (docname, number) in objects.items():
+        chapter = env.toc_secnumbers.get(docname, {}).get("", ())
+        numbers[label] = ".".join(map(str, (*chapter[:1], number)))
+    return numbers
+
+
+def _numbered(app: Sphinx, env: BuildEnvironment) -> dict[str, str]:
+    found = {}
+    for name, (docname, anchor) in env.get_domain("std").anonlabels.items():
+        for kind, numbers in env.toc_fignumbers.get(docname, {}).items():
+            if anchor in numbers:
+                form = app.config.numfig_format.get(kind, "%s")
+                found[name] = form % ".".join(map(str, numbers[anchor]))
+    return found
+
+
+def _citations(env: BuildEnvironment) -> dict[str, tuple[str, str]]:
+    import pybtex.plugin
+
+    plain = pybtex.plugin.find_plugin("pybtex.backends", "plaintext")()
+    found = {}
+    for citation in env.get_domain("cite").citations:
+        people = citation.entry.persons.get("author") or citation.entry.persons.get("editor") or []
+        last = [" ".join(person.last_names).strip("{}") for person in people]
+        who = last[0] + " 等" if len(last) > 2 else " 和 ".join(last) or citation.key
+        full = citation.formatted_entry.text.render(plain)
+        found[citation.key] = (f"{who}，{citation.entry.fields.get('year', '')}", full)
+    return found
+
+
+def needed(book: Book) -> set[Path]:
+    """Files of the book that chapters' code reads or imports, by the frozen outputs' keys."""
+    files: set[Path] = set()
+    for chapter in book.chapters.values():
+        frozen = outputs.load(outputs.path_of(book.folder, chapter))
+        if frozen is not None:
+            files |= {book.folder / name for name in outputs.Key.from_json(frozen.metadata[outputs.META]).files}
+    return files
+
+
+def write(app: Sphinx, exception: Exception | None) -> None:
+    """At `build-finished`: write the notebooks and the zip."""
+    if exception is not None or app.builder.format != "html":
+        return
+    book, out = book_of(app), Path(app.outdir)
+    made = {}
+    for chapter in book.chapters.values():
+        frozen = outputs.load(outputs.path_of(book.folder, chapter))
+        if frozen is not None:
+            cells = notebook(read_text(chapter.path), chapter.path)
+            done = notebooks.make(chapter, cells, frozen, names_for(app, book, chapter))
+            made[path_of(chapter)] = nbformat.writes(done, version=4) + "\n"
+    for name, text in made.items():
+        write_atomic(out / name, text)
+    content = {name.removeprefix(f"{FOLDER}/"): text.encode() for name, text in made.items()}
+    content |= {p.relative_to(book.folder).as_posix(): p.read_bytes() for p in needed(book) if p.exists()}
+    if made:
+        write_atomic(out / ZIP, packed(content))
+
+
+def packed(content: dict[str, bytes]) -> bytes:
+    """A zip of `content` (name -> bytes) whose bytes depend on nothing else."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in sorted(content):
+            archive.writestr(zipfile.ZipInfo(name, EPOCH), content[name], zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+def offer(app: Sphinx, pagename: str, templatename: str, context: dict, doctree) -> None:
+    """At `html-page-context`: tell the template where the chapter's notebook is."""
+    chapter = book_of(app).chapter_at(pagename)
+    if chapter is not None and outputs.path_of(book_of(app).folder, chapter).exists():
+        context["notebook"] = context["pathto"](path_of(chapter), resource=True)
+        context["notebooks_zip"] = context["pathto"](ZIP, resource=True)
+
+
+def setup(app: Sphinx) -> None:
+    """Connect to Sphinx."""
+    app.connect("html-page-context", offer)
+    app.connect("build-finished", write)
