@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,7 +23,7 @@ from studyguide.importing.shelf import Shelf
 from studyguide.myst import parse, writer
 from studyguide.problem import Problem, ProblemError
 
-_FEW = 16
+_FEW = 48
 """Up to this many files a single process is done before others would have started."""
 
 Progress = Callable[[str, int, int], None]
@@ -135,8 +136,18 @@ def _discover(given: list[str], entries: list[Entry]) -> Iterator[Source]:
 def _read(source: Source) -> list[Article] | Problem:
     try:
         return sources.read(source)
-    except ProblemError as error:
+    except Exception as error:
+        return _problem(error, source.name, 1)
+
+
+def _problem(error: Exception, source: str, line: int) -> Problem:
+    """What to say of an article that fails; a mistake of ours in one must not cost the others."""
+    if isinstance(error, ProblemError):
         return error.problems[0]
+    message = (
+        f"{type(error).__name__}: {' '.join(str(error).split())[:120]}; this is our mistake, please report the page"
+    )
+    return Problem(source, line, "not-converted", message)
 
 
 def _map(work: Callable[[T], R], items: list[T], jobs: int) -> Iterator[R]:
@@ -144,7 +155,8 @@ def _map(work: Callable[[T], R], items: list[T], jobs: int) -> Iterator[R]:
     if jobs < 2 or len(items) <= _FEW:
         yield from map(work, items)
         return
-    with ProcessPoolExecutor(min(jobs, len(items))) as pool:
+    # A forked process could inherit a lock that the progress bar's thread holds.
+    with ProcessPoolExecutor(min(jobs, len(items)), mp_context=get_context("spawn")) as pool:
         yield from pool.map(work, items, chunksize=max(1, min(16, len(items) // (4 * jobs))))
 
 
@@ -169,8 +181,8 @@ class _Work:
             article = writing.localised(self.article, self.chapter_id, links.resolver(self.known, self.addresses))
             text = writer.render(article.tokens, prefix=self.chapter_id)
             return text, parse.count(parse.parse(text)), parse.check(article, text), None
-        except ProblemError as error:
-            return "", {}, [], error.problems[0]
+        except Exception as error:
+            return "", {}, [], _problem(error, self.article.source, self.article.line)
 
 
 def _run(work: _Work) -> tuple[str, dict[str, int], list[Loss], Problem | None]:
@@ -192,7 +204,8 @@ def _write_bodies(leaders: list[Draft], held: Shelf, jobs: int, progress: Progre
                 draft.entry.kept = kept
                 problem = _invalid(draft)
             elif problem is None:
-                problem = Problem(draft.article.source, draft.article.line, "empty-article", "nothing is left to write")
+                message = "no text is left to write; check that the source holds an article"
+                problem = Problem(draft.article.source, draft.article.line, "empty-article", message)
             if problem is not None:
                 fail(draft.entry, problem)
                 failed = True

@@ -78,7 +78,8 @@ def _without_loose_rules(tokens: list[Token]) -> list[Token]:
     for token in tokens:
         if token.type == "hr" and (not kept or kept[-1].type in ("hr", "heading_close")):
             continue
-        if token.type == "heading_open" and kept and kept[-1].type == "hr":
+        # Footnotes move to the end of the page, so a rule before them would be the last thing on it.
+        if token.type.startswith(("heading_open", "footnote_")) and kept and kept[-1].type == "hr":
             kept.pop()
         kept.append(token)
     return kept[:-1] if kept and kept[-1].type == "hr" else kept
