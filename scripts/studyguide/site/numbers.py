@@ -1,8 +1,8 @@
 """Chapter numbers that run through the whole book: 1, 2, 3 … and A, B, C … in the appendix.
 
 Sphinx numbers each numbered toctree from one, and the parts of a Jupyter Book are toctrees of their own. The collector
-that numbers sections (sphinx-external-toc's, which took the place of Sphinx's) is replaced by a subclass that starts from
-the book's own chapter numbers; figures, tables, equations and exercises follow.
+that numbers sections (sphinx-external-toc's, which took the place of Sphinx's) is replaced by a subclass that starts
+from the book's own chapter numbers; figures, tables, equations and exercises follow.
 """
 
 from docutils import nodes

@@ -62,7 +62,8 @@ class Sidebar:
             number = f'<span class="part-number">{section.number}</span> ' if section.number else ""
             lines.append(
                 f'<li class="{"here" if here else "there"}" data-part="{section.accent}">'
-                f'<a class="caption" href="{escape(uri(section.pages[0].docname) or "#")}">{number}{escape(section.caption)}</a>'
+                f'<a class="caption" href="{escape(uri(section.pages[0].docname) or "#")}">'
+                f"{number}{escape(section.caption)}</a>"
             )
             if here:
                 key = (n, docname.rpartition("/")[0])
