@@ -1,5 +1,6 @@
 """What a SOURCE argument is and which reader it gets."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -110,3 +111,17 @@ def test_images_of_a_folder_are_found_from_its_root(tmp_path):
     assert list(read(source)[0].assets) == ["x.png"]
     [alone] = discover([str(tmp_path / "posts" / "a.md")])
     assert read(alone)[0].assets == {}
+
+
+@pytest.mark.parametrize(
+    "unit", ["<details>\n\n", "<b>", "> ", "[![", "{% note %}\n", "中 ", "$", "<!--", "# a\n", "::: tip\n"]
+)
+def test_no_text_takes_for_ever_or_more_stack_than_there_is(unit):
+    """Rules are linear enough for 10,000 characters of the worst."""
+    closing = "</details>\n\n" * 1000 if "details" in unit else ""
+    started = time.process_time()
+    try:
+        read_data((unit * (10_000 // len(unit)) + "文" + closing).encode(), "a.md")
+    except ProblemError as error:
+        assert error.problems[0].code == "too-deep"
+    assert time.process_time() - started < 5

@@ -9,7 +9,7 @@ import difflib
 import re
 from bisect import bisect_left
 from dataclasses import dataclass, field
-from itertools import takewhile
+from itertools import islice, takewhile
 from typing import Literal
 
 from studyguide.articles.titles import GENERIC
@@ -40,6 +40,10 @@ _LABEL = re.compile(rf"(?:[A-Za-z][A-Za-z0-9_/.-]{{0,14}}|[{HAN}A-Z/]{{2,8}})[:�
 _MARKER = re.compile(r"(?:^|(?<=\s))(\d{1,2})[.、)] (?=\S)")
 _ABBREVIATION = re.compile(r"(?:\b(?:vs|etc|Fig|Eq|al)|\.\w)\.$")
 _HEADING_MAX = 24
+_ITEMS = 100
+"""The longest run of bullet items that is recognised as one list."""
+_REACH = 300
+"""How far left and right of a space its judgement looks."""
 _GLUED = 4
 """So many junctions of Han and Latin without a space for each one with: the author does not write such spaces."""
 
@@ -83,16 +87,16 @@ def _pieces(text: str) -> list[_Piece]:
                 pieces.append(_Piece(text[match.end() : match.end() + length], heading=True))
                 start, sure = match.end() + length + 1, False
                 continue
-        if sure and not number and (length := _heading(text[start:], text, glued)):
+        if sure and not number and (length := _heading(text[start : start + _REACH], text, glued)):
             pieces.append(_Piece(text[start : start + length], heading=True))
             start, sure = start + length + 1, False
             continue
         end, inline = len(text), -1
-        for space in spaces[bisect_left(spaces, start) :]:
+        for space in islice(spaces, bisect_left(spaces, start), None):
             if space + 1 in markers or space + 1 in labels:
                 end = space
                 break
-            verdict = _judge(text[start:space], text[space + 1 :], glued)
+            verdict = _judge(text[max(start, space - _REACH) : space], text[space + 1 : space + _REACH], glued)
             if verdict == "break" and space > inline:
                 end = space
                 break
@@ -317,7 +321,10 @@ def _numbered_items(pieces: list[_Piece], index: int) -> tuple[list[str], int]:
 def _bullet_run(pieces: list[_Piece], index: int) -> int:
     """How many pieces from `index` on are items: all with a label, or after a colon with the same first words."""
     after_colon = index > 0 and pieces[index - 1].text.endswith((":", "："))
-    plain = [piece.text for piece in takewhile(lambda piece: not (piece.heading or piece.number), pieces[index:])]
+    plain = [
+        piece.text
+        for piece in takewhile(lambda piece: not (piece.heading or piece.number), pieces[index : index + _ITEMS])
+    ]
     labelled = _run(plain, lambda text: bool(_LABEL.match(text)) and not text.endswith((":", "：")))
     if labelled >= (2 if after_colon else 3):
         return labelled

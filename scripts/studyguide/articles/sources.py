@@ -58,7 +58,8 @@ def discover(sources: Sequence[str]) -> list[Source]:
 def read(source: Source) -> list[Article]:
     """The articles in a source: several for a listing dump, else one.
 
-    Raises `ProblemError`: `empty`, `not-text`, `too-large`, `unreadable`, what `fetch` raises, and what the readers do.
+    Raises `ProblemError`: `empty`, `not-text`, `too-large`, `too-deep`, `unreadable`, what
+    `fetch` raises, and what the readers do.
     """
     if source.path is None:
         from studyguide.articles.fetch import fetch
@@ -98,7 +99,17 @@ def read_data(
     text = decode(data, name, charset).replace("\r\n", "\n").replace("\r", "\n")
     if len(re.findall(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\ufffd]", text[:20_000])) * 50 > len(text[:20_000]):
         raise ProblemError.at(name, 1, "not-text", "bytes that are no text; convert the file to Markdown or HTML first")
-    match kind_of(text, name):
+    try:
+        return _read_as(kind_of(text, name), data, text, name, charset, folder, root)
+    except RecursionError:
+        message = "blocks inside blocks, too deep to be an article; flatten it"
+        raise ProblemError.at(name, 1, "too-deep", message) from None
+
+
+def _read_as(
+    kind: Kind, data: bytes, text: str, name: str, charset: str, folder: Path | None, root: Path | None
+) -> list[Article]:
+    match kind:
         case "html":
             from studyguide.articles.html import read_html
 

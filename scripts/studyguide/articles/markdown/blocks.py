@@ -127,6 +127,7 @@ def _code(token: Token) -> list[Token]:
 def anchor(tokens: Sequence[Token]) -> Anchors:
     """Give each heading an id; returns the headings by the name that links have for them: `{#id}` or the usual slug."""
     anchors: Anchors = {}
+    used: dict[str, int] = {}
     for opening, inline in pairwise(tokens):
         if opening.type != "heading_open":
             continue
@@ -136,10 +137,10 @@ def anchor(tokens: Sequence[Token]) -> Anchors:
             last.content = last.content[: match.start()]
         text = words(inline.children or ())
         name = base = match[1] if match else slug(text)
-        number = 1
         while name in anchors:
-            name = f"{base}-{number}"
-            number += 1
+            name = f"{base}-{used[base]}"
+            used[base] += 1
+        used.setdefault(name, 1)
         # ASCII, because links are percent-encoded.
         anchors[name] = Anchor(f"section-{len(anchors) + 1}", text)
         opening.attrs = {"id": anchors[name].id}

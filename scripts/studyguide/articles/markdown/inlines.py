@@ -27,6 +27,8 @@ _PLAIN = (
     "nav object ol option p path picture pre q rb rp rt ruby samp section select small span summary svg table tbody td "
     "textarea tfoot th thead title tr tt u ul var wbr"
 )
+_REACH = 500
+"""So many tokens after an opening tag its closing one is looked for."""
 TAGS = frozenset((*_MARKS, *_ROLES, *_HIDDEN, *_EMBEDS, *_PLAIN.split()))
 """The tags that are HTML; others, as in `List<String>`, are text."""
 
@@ -175,7 +177,7 @@ def _end_of_link(children: Sequence[Token], at: int) -> int:
 def _matching(children: Sequence[Token], at: int, name: str) -> int:
     """Where the tag that was opened before `at` closes without crossing other marks, -1 if it does not."""
     depth, nesting = 1, 0
-    for index in range(at, len(children)):
+    for index in range(at, min(len(children), at + _REACH)):
         token = children[index]
         nesting += token.nesting
         tag = _TAG.match(token.content) if token.type == "html_inline" else None
