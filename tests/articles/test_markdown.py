@@ -162,3 +162,15 @@ def test_nothing_in_a_post_runs(text):
 def test_any_text_is_read_and_what_was_found_is_kept_or_lost_with_a_reason(text):
     article = read(text)
     assert count(article.tokens) == explained(article)
+
+
+def test_a_displayed_formula_may_follow_a_line_and_comes_once():
+    article = read("缩放如下\n$$\n\\begin{align}\na &= b\n\\end{align}\n$$\n其中 $b$ 是方差。")
+    assert article.found["math"] == 2
+    assert render(article.tokens).count("a &= b") == 1
+    assert "\\$\\$" not in render(article.tokens)
+
+
+def test_two_dollars_inside_a_line_are_inline_where_no_formula_has_one():
+    assert render(read("维度 $$d$$ 很大。").tokens) == "维度 $d$ 很大。\n"
+    assert "\n$$\nd\n$$\n" in render(read("维度 $$d$$ 与 $k$ 很大。").tokens)
