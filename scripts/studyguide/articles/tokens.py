@@ -168,7 +168,9 @@ def definition_list(entries: Iterable[tuple[Sequence[Token], Sequence[Sequence[T
     return block("dl", "dl", body)
 
 
-def table(head: Sequence[Sequence[Token]], rows: Iterable[Sequence[Sequence[Token]]], align: Sequence[str] = ()) -> Block:
+def table(
+    head: Sequence[Sequence[Token]], rows: Iterable[Sequence[Sequence[Token]]], align: Sequence[str] = ()
+) -> Block:
     """A table of inline cells; `align` holds `left`, `center`, `right` or nothing for each column."""
 
     def row(cells: Sequence[Sequence[Token]], tag: str) -> Block:
@@ -180,7 +182,9 @@ def table(head: Sequence[Sequence[Token]], rows: Iterable[Sequence[Sequence[Toke
         return block("tr", "tr", body)
 
     body = [token for cells in rows for token in row(cells, "td")]
-    return block("table", "table", block("thead", "thead", row(head, "th")) + (block("tbody", "tbody", body) if body else []))
+    return block(
+        "table", "table", block("thead", "thead", row(head, "th")) + (block("tbody", "tbody", body) if body else [])
+    )
 
 
 def footnote(label: str, blocks: Iterable[Token]) -> Block:
@@ -188,7 +192,9 @@ def footnote(label: str, blocks: Iterable[Token]) -> Block:
     return block("footnote_reference", "", blocks, meta={"label": label})
 
 
-def directive(name: str, blocks: Iterable[Token] = (), argument: str = "", options: Mapping[str, str] | None = None) -> Block:
+def directive(
+    name: str, blocks: Iterable[Token] = (), argument: str = "", options: Mapping[str, str] | None = None
+) -> Block:
     """A MyST directive around blocks; the writer knows which names are harmless.
 
     `argument` is Markdown that is already written for admonitions (see `myst.inline.render`), a path for figures.

@@ -126,9 +126,11 @@ def _count(tokens: Iterable[Token]) -> dict[str, int]:
             kind = {"math": "math", "code-block": "code", "code-cell": "code"}.get(directive[0])
         elif token.type == "colon_fence":
             kind = "code"
-        elif (token.type == "list_item_open" and tables and lists <= tables[-1]) or (kind == "math" and not token.content.strip()):
-            kind = None
-        elif token.type == "image" and not safety.address(str(token.attrs.get("src", ""))):
+        elif (
+            (token.type == "list_item_open" and tables and lists <= tables[-1])
+            or (kind == "math" and not token.content.strip())
+            or (token.type == "image" and not safety.address(str(token.attrs.get("src", ""))))
+        ):
             kind = None
         elif token.type in ("role", "myst_role"):
             kind = "math" if _role(token) == "math" else None
@@ -211,5 +213,8 @@ def _first(difference: Counter[str]) -> str:
 
 def _apart(before: str, after: str) -> str:
     """The text of the first place where two texts differ."""
-    at = next((at for at, (one, other) in enumerate(zip(before, after, strict=False)) if one != other), min(len(before), len(after)))
+    at = next(
+        (at for at, (one, other) in enumerate(zip(before, after, strict=False)) if one != other),
+        min(len(before), len(after)),
+    )
     return before[max(at - 20, 0) : at + 20]

@@ -3,13 +3,31 @@
 import re
 
 DIRECTIVES = frozenset(
-    "admonition attention caution danger error figure hint important list-table note seealso tip warning".split()
+    [
+        "admonition",
+        "attention",
+        "caution",
+        "danger",
+        "error",
+        "figure",
+        "hint",
+        "important",
+        "list-table",
+        "note",
+        "seealso",
+        "tip",
+        "warning",
+    ]
 )
 """Directives that a reader may make: they show something and neither read files nor run anything."""
 
-ROLES = frozenset("gap kbd math sub sup doc ref eq".split())
+ROLES = frozenset(["gap", "kbd", "math", "sub", "sup", "doc", "ref", "eq"])
 """Roles that a reader may make."""
 
+SCHEMES = ("http", "https", "mailto", "ftp", "tel", "irc")
+"""Schemes that a link may have; the Sphinx configuration reads them here."""
+
+_LOCAL = re.compile(r"(?i)localhost:\d")
 _UNWRITTEN = re.compile(r"""[\s<>"`{}|\\^]""")
 _SCHEME = re.compile(r"(?i)[a-z][a-z0-9+.-]*:")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b\u2028\u2029\ufeff]")
@@ -25,12 +43,12 @@ def language(info: str) -> str:
 
 
 def address(url: str) -> str:
-    """`url` if it is an http(s) or mailto address or has no scheme at all, percent-encoded where needed; else nothing."""
+    """`url` if it has a scheme of `SCHEMES` or none at all, percent-encoded where needed; else nothing."""
     url = _CONTROL.sub("", url).strip().replace("\n", "").replace("\t", "")
     if url.startswith("//"):
         url = "https:" + url
     scheme = _SCHEME.match(url)
-    if scheme and scheme[0].lower() not in ("http:", "https:", "mailto:"):
+    if scheme and not _LOCAL.match(url) and scheme[0].lower().rstrip(":") not in SCHEMES:
         return ""
     return _UNWRITTEN.sub(lambda match: f"%{ord(match[0]):02X}", url)
 
@@ -50,7 +68,23 @@ def visible(text: str) -> str:
     return _CONTROL.sub("", text) if _CONTROL.search(text) else text
 
 
-_MACROS = "href style class cssId data htmlClass htmlId htmlStyle htmlData require url input include write csname".split()
+_MACROS = [
+    "href",
+    "style",
+    "class",
+    "cssId",
+    "data",
+    "htmlClass",
+    "htmlId",
+    "htmlStyle",
+    "htmlData",
+    "require",
+    "url",
+    "input",
+    "include",
+    "write",
+    "csname",
+]
 _UNSAFE = re.compile(rf"\\(?:{'|'.join(_MACROS)})(?![a-zA-Z])\s*(?:\{{[^{{}}]*\}})?")
 
 

@@ -51,7 +51,10 @@ def _close(tokens: Sequence[Token], at: int) -> int:
 
 
 def _indent(lines: Lines, first: str, rest: str) -> Lines:
-    return [(first if not at else rest) + line if line else (first.rstrip() if not at else "") for at, line in enumerate(lines)]
+    return [
+        (first if not at else rest) + line if line else (first.rstrip() if not at else "")
+        for at, line in enumerate(lines)
+    ]
 
 
 class _Writer:
@@ -105,7 +108,7 @@ class _Writer:
                 lines = handler(token, inner) if handler else []
             if not lines:
                 continue
-            if out and not (tight and self.interrupts(token)):
+            if out and not (tight and (self.interrupts(token) or before in _ENDED)):
                 out.append("")
             out += lines
             before = token.type
@@ -153,7 +156,7 @@ class _Writer:
         return [f"{'#' * int(token.tag[1])} {written}"] if written else []
 
     def blockquote(self, token: Token, inner: Sequence[Token]) -> Lines:
-        return [f"> {line}" if line else ">" for line in self.blocks(inner)]
+        return [f"> {line}" if line else ">" for line in self.blocks(inner) or [""]]
 
     def list(self, token: Token, inner: Sequence[Token], marker: str = "") -> Lines:
         marker = marker or self.marker(token, "")
@@ -178,11 +181,13 @@ class _Writer:
         return out
 
     def fence(self, token: Token, inner: Sequence[Token]) -> Lines:
-        content = safety.visible(token.content).removesuffix("\n")
+        content = safety.visible(token.content)
+        empty = not content
+        content = content.removesuffix("\n")
         longest = max((len(run) for run in re.findall(r"(?m)^\s*(`{3,})", content)), default=2)
         ticks = "`" * (longest + 1)
         language = "" if token.type == "html_block" else safety.language(token.info)
-        return [ticks + language, *content.split("\n"), ticks]
+        return [ticks + language, *([] if empty else content.split("\n")), ticks]
 
     def math(self, token: Token, inner: Sequence[Token]) -> Lines:
         tex = safety.visible(safety.tex(token.content)).strip()
@@ -221,7 +226,11 @@ class _Writer:
             end = _close(inner, at)
             body = inner[at + 1 : end]
             if inner[at].type == "dt_open":
-                out += ["", self.text(body[0] if body else None, one_line=True)] if out else [self.text(body[0], one_line=True)]
+                out += (
+                    ["", self.text(body[0] if body else None, one_line=True)]
+                    if out
+                    else [self.text(body[0], one_line=True)]
+                )
             else:
                 tight = all(child.hidden for child in _top(body) if child.type == "paragraph_open")
                 out += _indent(self.blocks(body, tight=tight) or ["…"], ": ", "  ")
@@ -237,7 +246,9 @@ class _Writer:
         if token.info not in safety.DIRECTIVES:
             return body
         colons = ":" * max([3, *(len(run) + 1 for run in re.findall(r"(?m)^\s*(:{3,})", "\n".join(body)))])
-        options = [f":{safety.label(key)}: {safety.plain(value)}" for key, value in token.meta["options"].items() if value]
+        options = [
+            f":{safety.label(key)}: {safety.plain(value)}" for key, value in token.meta["options"].items() if value
+        ]
         argument = safety.plain(token.meta["argument"])
         head = f"{colons}{{{token.info}}} {argument}".rstrip()
         return [head, *options, *([""] if options and body else []), *body, colons]
@@ -267,6 +278,8 @@ def _split_display(children: Sequence[Token]) -> list[Token | list[Token]]:
     return [part for part in parts if part]
 
 
+_ENDED = ("heading_open", "fence", "code_block", "hr")
+"""Blocks that a paragraph can follow without a blank line between."""
 _RULES = {"": "---", "left": ":---", "center": ":---:", "right": "---:"}
 _TOP_LEVEL = re.compile(
     r"(?s)\\begin\{(equation|multline|gather|align|alignat|flalign|eqnarray)(\*?)\}(?:(?!\\end\{\1\2\}).)*\\end\{\1\2\}"

@@ -1,14 +1,14 @@
 """The body of a page to block tokens."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 from markdown_it.token import Token
 
 from studyguide.articles import tokens as make
-from studyguide.articles.html import boxes, codes, inlines, maths, tables
+from studyguide.articles.html import boxes, codes, inlines, lists, maths, tables
 from studyguide.articles.html.context import Context
-from studyguide.articles.html.dom import BLOCKS, Element, classes, has_block, has_class, text_of
+from studyguide.articles.html.dom import BLOCKS, Element, classes, has_block, text_of
 from studyguide.myst import inline as written
 
 _HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
@@ -55,7 +55,7 @@ def _is_block(element: Element) -> bool:
     if tag in BLOCKS:
         return True
     if tag in ("math", "script", "svg", "mjx-container", "code", "img", "br"):
-        return tag == "code" and element.getparent().tag != "p" and "\n" in (element.text or "") and next(element.iter("br"), None) is None
+        return tag == "code" and element.getparent().tag != "p" and "\n" in (element.text or "")
     if tag == "noscript":
         return False
     return len(element) > 0 and has_block(element) and maths.read(element) is None
@@ -66,7 +66,8 @@ def _continues(element: Element) -> bool:
     before = element.getprevious()
     if element.tag not in ("ul", "ol") or before is None or before.tag != element.tag or (before.tail or "").strip():
         return False
-    return bool(element.get("class")) and before.get("class") == element.get("class") and bool(element.get("id")) and len(element) == 1
+    same = bool(element.get("class")) and before.get("class") == element.get("class")
+    return same and bool(element.get("id")) and len(element) == 1
 
 
 def block(element: Element, page: Context, depth: int) -> list[Token]:
@@ -144,8 +145,6 @@ def _code(element: Element, page: Context) -> list[Token]:
     if formula is not None and element.tag == "div":
         return read(element, page)
     content, language, caption = codes.read(element)
-    if not content.strip():
-        return []
     page.found["code"] += 1
     if language in ("math", "latex-math"):
         page.found["code"] -= 1
@@ -165,7 +164,7 @@ def _heading(element: Element, page: Context, depth: int) -> list[Token]:
     if next(element.iterdescendants("pre", "table", "p", "ul", "ol"), None) is not None:
         return read(element, page, depth)
     tokens = [token for token in inlines.read(element, page) if token.type != "hardbreak"]
-    tokens = inlines.squeeze([_flat(token) for token in tokens])
+    tokens = inlines.squeeze([inlines.flat(token) for token in tokens])
     while tokens and tokens[-1].type == "text" and tokens[-1].content.rstrip().endswith(("¶", "#\ufe0e")):
         tokens[-1].content = tokens[-1].content.rstrip().rstrip("¶#\ufe0e")
         tokens = inlines.squeeze(tokens)
@@ -186,70 +185,8 @@ def _heading(element: Element, page: Context, depth: int) -> list[Token]:
     return out
 
 
-def _flat(token: Token) -> Token:
-    """A displayed formula inside a heading or a cell stays in its line."""
-    if token.type == "math_inline_double":
-        token.type, token.markup = "math_inline", "$"
-    return token
-
-
-def _list(element: Element, page: Context, depth: int) -> list[Token]:
-    if len(element) and all(len(child) == 1 and child[0].tag == "details" for child in element):
-        return [token for child in element for token in read(child, page, depth + 1)]
-    items: list[list[Token]] = []
-    for child in element:
-        if child.tag == "li":
-            page.found["items"] += 1
-            items.append(_item(child, page, depth))
-        elif child.tag in ("ul", "ol") and items:
-            items[-1] += _list(child, page, depth + 1)
-        elif isinstance(child.tag, str) and (extra := read(child, page, depth) if child.tag in BLOCKS else paragraphs(inlines.finish(inlines.one(child, page), page))):
-            items.append(extra) if not items else items[-1].extend(extra)
-            if len(items) == 1 and items[0] is extra:
-                page.found["items"] += 1
-        if (child.tail or "").strip():
-            text = make.paragraph([make.text(" ".join(child.tail.split()))], hidden=True)
-            items[-1].extend(text) if items else items.append(text)
-    if not any(items):
-        page.found["items"] -= len(items)
-        return []
-    if element.tag == "ol":
-        start = element.get("start") or "1"
-        return make.ordered_list(items, int(start) if start.isdigit() and len(start) < 9 else 1)
-    return make.bullet_list(items)
-
-
-def _item(element: Element, page: Context, depth: int) -> list[Token]:
-    tight = next(element.iterchildren("p", "div"), None) is None
-    box = next((inner for inner in element.iter("input", "div", "span") if _is_checkbox(inner)), None)
-    tokens = read(element, page, depth + 1)
-    if tight:
-        depth = 0
-        for token in tokens:
-            depth -= token.nesting == -1
-            if not depth and token.type in ("paragraph_open", "paragraph_close"):
-                token.hidden = True
-            depth += token.nesting == 1
-    if box is not None and next(box.iterancestors("li"), None) is element:
-        first = next((token for token in tokens if token.type == "inline"), None)
-        if first is None:
-            tokens = make.paragraph([], hidden=True) + tokens
-            first = tokens[1]
-        first.children.insert(0, make.checkbox(_is_checked(box)))
-    return tokens
-
-
-def _is_checkbox(element: Element) -> bool:
-    return element.get("type") == "checkbox" if element.tag == "input" else has_class(element, "checkbox")
-
-
-def _is_checked(box: Element) -> bool:
-    return box.get("checked") is not None or has_class(box, "checkbox-on", "checked")
-
-
 def _blockquote(element: Element, page: Context, depth: int) -> list[Token]:
-    body = read(element, page, depth)
-    return make.blockquote(body) if body else []
+    return make.blockquote(read(element, page, depth))
 
 
 def _figure(element: Element, page: Context, depth: int) -> list[Token]:
@@ -257,7 +194,7 @@ def _figure(element: Element, page: Context, depth: int) -> list[Token]:
     pictures = list(element.iter("img"))
     if caption is None or len(pictures) != 1 or next(element.iterdescendants("table", "pre"), None) is not None:
         return read(element, page, depth)
-    if caption in pictures[0].iterancestors():
+    if caption in pictures[0].iterancestors() or text_of(element) != text_of(caption):
         return read(element, page, depth)
     shown = inlines.one(pictures[0], page)
     if not shown or shown[0].type != "image":
@@ -268,77 +205,6 @@ def _figure(element: Element, page: Context, depth: int) -> list[Token]:
     alt = shown[0].content
     options = {"alt": alt} if alt and alt != text_of(caption) else {}
     return make.directive("figure", text, argument=str(shown[0].attrs["src"]), options=options)
-
-
-def _table(element: Element, page: Context, depth: int) -> list[Token]:
-    grid = tables.grid(element)
-    if grid is None:
-        return [token for row in _cells(element) for token in read(row, page, depth)]
-    page.found["tables"] += 1
-    title = [] if grid.caption is None else [_flat(token) for token in inlines.read(grid.caption, page)]
-    if grid.spans or grid.blocks or grid.head > 1:
-        return _list_table(grid, written.render(title, one_line=True), page, depth)
-    caption = make.paragraph(make.strong(title)) if title else []
-    rows = [[[_flat(token) for token in inlines.read(cell, page)] if cell is not None else [] for cell in row] for row in grid.rows]
-    if grid.head or tables.reads_as_head(grid):
-        return caption + make.table(rows[0], rows[1:], grid.align)
-    return caption + make.table([[] for _ in rows[0]], rows, grid.align)
-
-
-def _cells(table: Element) -> Iterator[Element]:
-    return (cell for cell in table.iter("td", "th", "caption") if next(cell.iterancestors("table"), None) is table)
-
-
-def _list_table(grid: tables.Grid, title: str, page: Context, depth: int) -> list[Token]:
-    rows = []
-    for row in grid.rows:
-        cells = [read(cell, page, depth + 1) if cell is not None else [] for cell in row]
-        rows.append(make.bullet_list(_tight(cell) for cell in cells))
-    return make.directive("list-table", make.bullet_list(rows), title, options={"header-rows": str(grid.head)})
-
-
-def _tight(tokens: list[Token]) -> list[Token]:
-    if sum(token.type == "paragraph_open" for token in tokens) == 1:
-        for token in tokens:
-            token.hidden = token.type in ("paragraph_open", "paragraph_close")
-    return tokens
-
-
-def _definitions(element: Element, page: Context, depth: int) -> list[Token]:
-    entries: list[tuple[list[Token], list[list[Token]]]] = []
-    parts = [part for child in element for part in (child if child.tag == "div" else [child]) if part.tag in ("dt", "dd")]
-    for part in parts:
-        if part.tag == "dt":
-            term = [_flat(token) for token in inlines.read(part, page) if token.type != "hardbreak"]
-            if entries and not entries[-1][1]:
-                entries[-1][0].extend([make.text("、"), *term])
-            else:
-                entries.append((term, []))
-        else:
-            body = read(part, page, depth)
-            if not body:
-                continue
-            if not entries or not entries[-1][0]:
-                return read(element, page, depth) if not entries else body
-            entries[-1][1].append(body if next(part.iterchildren("p"), None) is not None else _tight(body))
-    out: list[Token] = []
-    for term, bodies in entries:
-        if term and bodies:
-            out += make.definition_list([(term, bodies)])
-        elif term:
-            out += make.paragraph(make.strong(term))
-    return _merged(out)
-
-
-def _merged(tokens: list[Token]) -> list[Token]:
-    """Definition lists that follow each other made one."""
-    out: list[Token] = []
-    for token in tokens:
-        if token.type == "dl_open" and out and out[-1].type == "dl_close":
-            out.pop()
-        else:
-            out.append(token)
-    return out
 
 
 def _admonition(element: Element, kind: str, page: Context, depth: int) -> list[Token]:
@@ -364,7 +230,9 @@ def _details(element: Element, page: Context, depth: int) -> list[Token]:
     summary = next(element.iterchildren("summary"), None)
     tokens: list[Token] = []
     if summary is not None:
-        tokens = [_flat(token) for token in inlines.read(summary, page) if token.type not in ("image", "hardbreak")]
+        tokens = [
+            inlines.flat(token) for token in inlines.read(summary, page) if token.type not in ("image", "hardbreak")
+        ]
         tail = summary.tail
         summary.clear()
         summary.tail = tail
@@ -378,11 +246,12 @@ def _tabs(element: Element, row: Element, labels: list[str], page: Context, dept
     from_row = row.getnext()
     panels = [panel for panel in element if panel is not row]
     if len(panels) == 1 and len(labels) > 1:
-        panels = [panel for panel in panels[0]]
+        panels = list(panels[0])
     out: list[Token] = []
     for at, panel in enumerate(panels if from_row is not None else []):
         body = block(panel, page, depth + 1)
-        if body and at < len(labels) and not (body[0].type == "fence" and len(body) == 1 and body[0].info == labels[at].lower()):
+        named = len(body) == 1 and body[0].type == "fence" and at < len(labels) and body[0].info == labels[at].lower()
+        if body and at < len(labels) and not named:
             out += make.paragraph(make.strong([make.text(labels[at])]))
         out += body
     return out
@@ -405,6 +274,18 @@ def _embed(element: Element, page: Context, depth: int) -> list[Token]:
 
 def _rule(element: Element, page: Context, depth: int) -> list[Token]:
     return make.rule()
+
+
+def _list(element: Element, page: Context, depth: int) -> list[Token]:
+    return lists.read(element, page, depth, read)
+
+
+def _definitions(element: Element, page: Context, depth: int) -> list[Token]:
+    return lists.definitions(element, page, depth, read)
+
+
+def _table(element: Element, page: Context, depth: int) -> list[Token]:
+    return tables.read(element, page, depth, read)
 
 
 _HANDLERS: dict[str, Callable[[Element, Context, int], list[Token]]] = {

@@ -4,43 +4,133 @@ import re
 
 from studyguide.articles.html.dom import Element, classes, drop, text_of, words
 
-_BODIES = (
-    "article-entry post-body post-content entry-content article-content article-body article__content article-detail "
-    "markdown-body markdown-section theme-default-content theme-doc-markdown vp-doc gh-content post-full-content "
-    "RichText rich_media_content blogpost-body blog-post-content notion-page-content page-body htmledit_views "
-    "show-content rst-content bd-article jp-Notebook e-content single-content post__content td-content book-body "
-    "content__default page-inner".split()
-)
+_BODIES = [
+    "article-entry",
+    "post-body",
+    "post-content",
+    "entry-content",
+    "article-content",
+    "article-body",
+    "article__content",
+    "article-detail",
+    "markdown-body",
+    "markdown-section",
+    "theme-default-content",
+    "theme-doc-markdown",
+    "vp-doc",
+    "gh-content",
+    "post-full-content",
+    "RichText",
+    "rich_media_content",
+    "blogpost-body",
+    "blog-post-content",
+    "notion-page-content",
+    "page-body",
+    "htmledit_views",
+    "show-content",
+    "rst-content",
+    "bd-article",
+    "jp-Notebook",
+    "e-content",
+    "single-content",
+    "post__content",
+    "td-content",
+    "book-body",
+    "content__default",
+    "page-inner",
+]
 """Classes and ids that generators and platforms give to the body of an article."""
-_BODY_IDS = "article-container js_content content_views article_content cnblogs_post_body notebook-container".split()
+_BODY_IDS = [
+    "article-container",
+    "js_content",
+    "content_views",
+    "article_content",
+    "cnblogs_post_body",
+    "notebook-container",
+]
 _MARKED = frozenset(name.lower() for name in (*_BODIES, *_BODY_IDS))
 
-_NEVER = (
-    "script style nav form button select textarea dialog template object link meta noscript svg canvas map footer input"
-).split()
+_NEVER = [
+    "script",
+    "style",
+    "nav",
+    "form",
+    "button",
+    "select",
+    "textarea",
+    "dialog",
+    "template",
+    "object",
+    "link",
+    "meta",
+    "noscript",
+    "svg",
+    "canvas",
+    "map",
+    "footer",
+    "input",
+]
 _ROLES = frozenset(
-    "navigation banner contentinfo complementary search menu menubar toolbar dialog alertdialog button tooltip".split()
+    [
+        "navigation",
+        "banner",
+        "contentinfo",
+        "complementary",
+        "search",
+        "menu",
+        "menubar",
+        "toolbar",
+        "dialog",
+        "alertdialog",
+        "button",
+        "tooltip",
+    ]
 )
-_NOISE = re.compile(
-    r"""(?x)(?:^|\s)(?:
-      breadcrumbs? | (?:post|article|entry|page)\s(?:meta|footer|nav|navigation|tags?|copyright|share|actions?|info|author
-      |date|header|license|donate|reward|toc|widgets?|recommend|related|end) | meta\sinfo | byline | author\s(?:box|card|info|bio)
-      | share | sharing | sharedaddy | social(?:\s\w+)? | rewards? | donate | donation | appreciate | sponsors? | copyright | license
-      | licence | licensing | comments? | commentlist | disqus | gitalk | gitment | valine | waline | twikoo | utterances | giscus
-      | related(?:\s?posts?|\sarticles?|\stopics)? | relatedposts(?:\slist)? | recommend(?:s|ed|ations?)?(?:\s\w+)? | jp\srelatedposts
-      | prev\snext | next\sprev | pagination | paginator | pager | pagenav | prev\snext\sarea
-      | toc | tocs | table\sof\scontents | tableofcontents | catalog(?:ue)? | markdown\stoc | outline
-      | sidebar | side\s?bar | aside | widget | tag\s(?:list|links|cloud|share) | tags | tagcloud | category | categories
-      | edit\s(?:link|page|this\spage) | page\sedit | last\supdated? | contributors | view\ssource | prerequisites\sbadge
-      | ad | ads | adsbygoogle | advert | advertisement | banner | subscribe | subscription | newsletter | qrcode | qr\scode
-      | copy | copy\s?(?:btn|button|code)(?:\s\w+)? | copybtn | clipboard | btn\scopy | button\scopy | toolbar | code\stoolbar\sitem
-      | hidden | sr\sonly | visually\shidden | screen\sreader\stext | print\sonly | skip\slink | read\snext | back\sto\stop
-      | (?:input|output)\sprompt | pre\snumbering | line\sindex | post\sbottom | reading\stime | word\scount | likes? | vote | rating | follow | wechat\sofficial | headerlink
-      | heading\sanchor | header\sanchor | anchor\s?link | anchorjs\slink | hash\slink | mathjax\spreview | footer
-    )(?:\s|$)"""
+_PARTS = (
+    "meta footer nav navigation tags? copyright share actions? info author date header license donate reward toc "
+    "widgets? recommend related end"
 )
+_PHRASES = (
+    "breadcrumbs?",
+    rf"(?:post|article|entry|page) (?:{_PARTS.replace(' ', '|')})",
+    "meta info|byline|author (?:box|card|info|bio)|contributors|follow",
+    r"share|sharing|sharedaddy|social(?: \w+)?|likes?|vote|rating|rewards?|donate|donation|appreciate|sponsors?",
+    "copyright|licen[sc]e|licensing|comments?|commentlist|disqus|gitalk|gitment|valine|waline|twikoo|utterances|giscus",
+    r"related(?: ?posts?| articles?| topics)?|relatedposts(?: list)?|jp relatedposts",
+    r"recommend(?:s|ed|ations?)?(?: \w+)?",
+    "prev next(?: area)?|next prev|pagination|paginator|pager|pagenav|read next|back to top|skip link",
+    "tocs?|table of contents|tableofcontents|catalog(?:ue)?|markdown toc|outline|side ?bar|aside|widget",
+    "tag (?:list|links|cloud|share)|tags|tagcloud|category|categories|reading time|word count",
+    "edit (?:link|page|this page)|page edit|last updated?|view source|footer|post bottom",
+    "ads?|adsbygoogle|advert|advertisement|banner|subscribe|subscription|newsletter|qr ?code|wechat official",
+    r"copy(?: ?(?:btn|button|code))?(?: \w+)?|copybtn|clipboard|(?:btn|button) copy|toolbar|code toolbar item",
+    "sr only|visually hidden|screen reader text|print only|mathjax preview",
+    "headerlink|(?:heading|header) anchor|anchor ?link|anchorjs link|hash link",
+    "(?:input|output) prompt|pre numbering|line index",
+)
+_NOISE = re.compile(rf" (?:{'|'.join(_PHRASES)}) ")
+"""Words in classes and ids of what stands around a text, each between spaces."""
 _SEALED = frozenset(["pre", "math", "code", "mjx-container"])
-_CONTAINERS = frozenset("div section ul ol aside header footer p dl table span a h4 h5 center blockquote".split())
+_CONTAINERS = frozenset(
+    [
+        "div",
+        "section",
+        "ul",
+        "ol",
+        "aside",
+        "header",
+        "footer",
+        "p",
+        "dl",
+        "table",
+        "span",
+        "a",
+        "h4",
+        "h5",
+        "center",
+        "blockquote",
+    ]
+)
 _CONTENT = ("p", "pre", "li", "h1", "h2", "h3", "h4", "blockquote", "table", "math", "img", "figure")
 
 
@@ -56,7 +146,9 @@ def find(root: Element) -> Element:
         if not (_needed(element) or _keeps(element)):
             drop(element)
     whole = _mass(body)
-    marked = [element for element in body.iter("div", "section", "article", "main", "td", "span") if _is_marked(element)]
+    marked = [
+        element for element in body.iter("div", "section", "article", "main", "td", "span") if _is_marked(element)
+    ]
     for candidates, share in ((marked, 0.25), (list(body.iter("article", "main")), 0.35)):
         weights = {element: _mass(element) for element in candidates}
         heaviest = max(weights, key=weights.__getitem__, default=None)
@@ -104,9 +196,9 @@ def _is_marked(element: Element) -> bool:
 def _keeps(element: Element) -> bool:
     """An aside that is part of the text: a note or a footnote."""
     names = set(words(element))
-    return bool(names & {"admonition", "note", "footnote", "footnotes", "callout", "tip", "warning", "hint", "alert"}) or (
-        (element.get("role") or "").startswith("doc-")
-    )
+    return bool(
+        names & {"admonition", "note", "footnote", "footnotes", "callout", "tip", "warning", "hint", "alert"}
+    ) or ((element.get("role") or "").startswith("doc-"))
 
 
 def _mass(element: Element) -> int:
@@ -142,7 +234,7 @@ def _is_noise(element: Element) -> bool:
     if element.get("role") == "tabpanel":
         return False
     if element.get("hidden") is not None or "display:none" in (element.get("style") or "").replace(" ", "").lower():
-        return not _needed(element) and tag not in ("div", "section") or _mass(element) < 40
+        return (not _needed(element) and tag not in ("div", "section")) or _mass(element) < 40
     if tag not in _CONTAINERS:
         return False
     if element.get("class") is None and element.get("id") is None:
@@ -151,7 +243,7 @@ def _is_noise(element: Element) -> bool:
         return False
     for name in [*classes(element), element.get("id") or ""]:
         spoken = " ".join(_split(name))
-        if spoken and _NOISE.search(f" {spoken} ") and not _spares(element, spoken):
+        if (spoken == "hidden" or _NOISE.search(f" {spoken} ")) and not _spares(element, spoken):
             return True
     return False
 
@@ -166,7 +258,9 @@ def _split(name: str) -> list[str]:
 def _spares(element: Element, spoken: str) -> bool:
     """Code, formulas and headings are never noise, whatever their classes say."""
     if element.tag in ("span", "a", "p"):
-        return not re.search(r"copy|anchor|headerlink|hash link|preview|sr only|visually|copyright|share|screen", spoken)
+        return not re.search(
+            r"copy|anchor|headerlink|hash link|preview|sr only|visually|copyright|share|screen", spoken
+        )
     return next(element.iter("pre", "math", "h2"), None) is not None and len(text_of(element)) > 80
 
 

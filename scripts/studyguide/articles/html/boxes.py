@@ -3,26 +3,106 @@
 from studyguide.articles.html.dom import Element, classes, drop, text_of, words
 
 _KINDS = {
-    "note": "note", "info": "note", "information": "note", "secondary": "note", "primary": "note", "abstract": "note",
-    "summary": "note", "quote": "note", "default": "note", "todo": "note", "example": "note", "question": "note",
-    "tip": "tip", "success": "tip", "hint": "hint", "important": "important", "warning": "warning", "warn": "warning",
-    "caution": "caution", "attention": "attention", "danger": "danger", "error": "danger", "failure": "danger",
-    "bug": "danger", "seealso": "seealso", "details": "note",
-}  # fmt: skip
-_BOXES = frozenset("admonition custom-block theme-admonition markdown-alert callout hint hint-container alert note "
-                   "callout-block message notice book-hint admonitionblock kg-callout-card bs-callout hx-callout".split())  # fmt: skip
-_TITLES = frozenset("admonition-title custom-block-title markdown-alert-title callout-title hint-container-title notice-title "
-                    "alert-title note-title hint-title message-header admonition-heading".split())  # fmt: skip
+    "note": "note",
+    "info": "note",
+    "information": "note",
+    "secondary": "note",
+    "primary": "note",
+    "abstract": "note",
+    "summary": "note",
+    "quote": "note",
+    "default": "note",
+    "todo": "note",
+    "example": "note",
+    "question": "note",
+    "tip": "tip",
+    "success": "tip",
+    "hint": "hint",
+    "important": "important",
+    "warning": "warning",
+    "warn": "warning",
+    "caution": "caution",
+    "attention": "attention",
+    "danger": "danger",
+    "error": "danger",
+    "failure": "danger",
+    "bug": "danger",
+    "seealso": "seealso",
+    "details": "note",
+}
+_BOXES = frozenset(
+    [
+        "admonition",
+        "custom-block",
+        "theme-admonition",
+        "markdown-alert",
+        "callout",
+        "hint",
+        "hint-container",
+        "alert",
+        "note",
+        "callout-block",
+        "message",
+        "notice",
+        "book-hint",
+        "admonitionblock",
+        "kg-callout-card",
+        "bs-callout",
+        "hx-callout",
+    ]
+)
+_TITLES = frozenset(
+    [
+        "admonition-title",
+        "custom-block-title",
+        "markdown-alert-title",
+        "callout-title",
+        "hint-container-title",
+        "notice-title",
+        "alert-title",
+        "note-title",
+        "hint-title",
+        "message-header",
+        "admonition-heading",
+    ]
+)
 _PLAIN = frozenset(
-    "note info tip hint important warning caution danger attention error see also seealso success notice "
-    "提示 注意 警告 信息 危险 说明 重要 备注 小贴士 参见".split()
+    [
+        "note",
+        "info",
+        "tip",
+        "hint",
+        "important",
+        "warning",
+        "caution",
+        "danger",
+        "attention",
+        "error",
+        "see",
+        "also",
+        "seealso",
+        "success",
+        "notice",
+        "提示",
+        "注意",
+        "警告",
+        "信息",
+        "危险",
+        "说明",
+        "重要",
+        "备注",
+        "小贴士",
+        "参见",
+    ]
 )
 
 
 def admonition(element: Element) -> str | None:
     """The directive for a box, or None if the element is none."""
     names = {name.lower() for name in classes(element)}
-    if not names & _BOXES and not any(name.startswith(("admonition-", "callout-", "alert--", "hint-")) for name in names):
+    if not names & _BOXES and not any(
+        name.startswith(("admonition-", "callout-", "alert--", "hint-")) for name in names
+    ):
         return None
     if element.get("data-callout"):
         return _KINDS.get(element.get("data-callout").lower(), "note")
@@ -30,7 +110,9 @@ def admonition(element: Element) -> str | None:
         return None
     if element.tag == "p" and not names & {"note", "tip", "warning"}:
         return None
-    for word in sorted(words(element), key=lambda word: word in ("note", "hint", "alert", "callout", "default", "block")):
+    for word in sorted(
+        words(element), key=lambda word: word in ("note", "hint", "alert", "callout", "default", "block")
+    ):
         if word in _KINDS:
             return _KINDS[word]
     return "note" if names & _BOXES - {"alert", "note", "message", "notice", "hint"} else None

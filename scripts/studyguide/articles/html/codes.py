@@ -11,21 +11,120 @@ _GUTTER = re.compile(
       |copy|copy-?btn|copybtn|copy-?button|copy-code.*|btn-copy|btn-clipboard|clipboard.*|hljs-button|code-copy.*|buttonGroup.*
       |rouge-gutter|toolbar|toolbar-item|language-tag|lang-label|code-lang|code-header|highlight-tools|prompt)$"""
 )
-_LANGUAGE = re.compile(r"(?i)^(?:language|lang|highlight-source|highlight-text|highlight|hl|brush:?|sourceCode)[-_:]([\w+#.-]+?);?$")
+_LANGUAGE = re.compile(
+    r"(?i)^(?:language|lang|highlight-source|highlight-text|highlight|hl|brush:?|sourceCode)[-_:]([\w+#.-]+?);?$"
+)
 _BRUSH = re.compile(r"(?i)(?:brush|lang(?:uage)?)\s*:\s*([\w+#-]+)")
 _NO_LANGUAGE = frozenset(
     """highlight hljs notranslate default none plain plaintext text txt nohighlight prettyprint linenums code codehilite
-    sourcecode line-numbers highlighter-rouge undefined auto literal-block wrap numberlines chroma block code-block prism
-    copyable prettyprinted shiki input_area true false sourceCode rouge-code vp-adaptive-theme""".lower().split()
+    sourcecode line-numbers highlighter-rouge undefined auto literal-block wrap numberlines chroma block code-block
+    prism     copyable prettyprinted shiki input_area true false sourceCode rouge-code vp-adaptive-theme""".lower().split()
 )
 _KNOWN = frozenset(
-    """bash sh shell zsh console powershell python py python3 ipython ipython3 java scala kotlin sql hive hiveql c cpp c++ cs csharp
-    go golang rust js javascript ts typescript jsx tsx json yaml yml toml xml html css scss r ruby rb php perl lua
-    swift objectivec objc matlab julia latex tex makefile cmake dockerfile docker nginx ini properties diff patch groovy
-    haskell clojure erlang elixir vim markdown md protobuf proto graphql awk sed asm fortran cuda mermaid plantuml
-    vue dart solidity verilog bat batch cmd http pycon shell-session apache thrift""".split()
+    [
+        "bash",
+        "sh",
+        "shell",
+        "zsh",
+        "console",
+        "powershell",
+        "python",
+        "py",
+        "python3",
+        "ipython",
+        "ipython3",
+        "java",
+        "scala",
+        "kotlin",
+        "sql",
+        "hive",
+        "hiveql",
+        "c",
+        "cpp",
+        "c++",
+        "cs",
+        "csharp",
+        "go",
+        "golang",
+        "rust",
+        "js",
+        "javascript",
+        "ts",
+        "typescript",
+        "jsx",
+        "tsx",
+        "json",
+        "yaml",
+        "yml",
+        "toml",
+        "xml",
+        "html",
+        "css",
+        "scss",
+        "r",
+        "ruby",
+        "rb",
+        "php",
+        "perl",
+        "lua",
+        "swift",
+        "objectivec",
+        "objc",
+        "matlab",
+        "julia",
+        "latex",
+        "tex",
+        "makefile",
+        "cmake",
+        "dockerfile",
+        "docker",
+        "nginx",
+        "ini",
+        "properties",
+        "diff",
+        "patch",
+        "groovy",
+        "haskell",
+        "clojure",
+        "erlang",
+        "elixir",
+        "vim",
+        "markdown",
+        "md",
+        "protobuf",
+        "proto",
+        "graphql",
+        "awk",
+        "sed",
+        "asm",
+        "fortran",
+        "cuda",
+        "mermaid",
+        "plantuml",
+        "vue",
+        "dart",
+        "solidity",
+        "verilog",
+        "bat",
+        "batch",
+        "cmd",
+        "http",
+        "pycon",
+        "shell-session",
+        "apache",
+        "thrift",
+    ]
 )
-_TITLE = re.compile(r"(?i)^(?:code-?block-?(?:caption|title)|code-(?:title|caption|name|filename)|filename|file-name)(?:$|[_-])")
+_TITLE = re.compile(
+    r"(?i)^(?:code-?block-?(?:caption|title)|code-(?:title|caption|name|filename)|filename|file-name)(?:$|[_-])"
+)
+_WRAPPERS = frozenset(
+    re.findall(
+        r"\S+",
+        """highlight codehilite sourceCode code-snippet__fix cnblogs_code code-wrapper literal-block-wrapper input_area
+        code-toolbar syntaxhighlighter gist""",
+    )
+)
 _ROWS = frozenset(["tr", "li", "div", "p", "section", "x-tr", "x-li", "x-div", "x-p", "x-section"])
 
 
@@ -38,15 +137,21 @@ def is_code(element: Element) -> bool:
     if tag == "figure":
         return "highlight" in names or _only_code(element)
     if tag == "table":
-        return bool(names & {"highlighttable", "rouge-table", "lntable", "syntaxhighlighter", "codehilitetable", "hljs-ln"}) or (
-            any(_is_gutter(cell) for cell in element.iter("td", "x-td")) and next(element.iter("pre", "code"), None) is not None
+        return bool(
+            names & {"highlighttable", "rouge-table", "lntable", "syntaxhighlighter", "codehilitetable", "hljs-ln"}
+        ) or (
+            any(_is_gutter(cell) for cell in element.iter("td", "x-td"))
+            and next(element.iter("pre", "code"), None) is not None
         )
     if tag in ("div", "section"):
-        marked = any(name.startswith(("language-", "lang-", "highlight", "code-block", "codeBlock", "crayon-")) for name in names)
-        marked = marked or bool(names & {"highlight", "codehilite", "sourceCode", "code-snippet__fix", "cnblogs_code", "code-wrapper",
-                                         "literal-block-wrapper", "input_area", "code-toolbar", "syntaxhighlighter", "gist"})  # fmt: skip
+        marked = any(
+            name.startswith(("language-", "lang-", "highlight", "code-block", "codeBlock", "crayon-")) for name in names
+        )
+        marked = marked or bool(names & _WRAPPERS)
         marked = marked or element.get("data-language") is not None or element.get("data-lang") is not None
-        return marked and (_only_code(element) or ("syntaxhighlighter" in names and next(element.iter("td", "x-td"), None) is not None))
+        return marked and (
+            _only_code(element) or ("syntaxhighlighter" in names and next(element.iter("td", "x-td"), None) is not None)
+        )
     return False
 
 
@@ -83,9 +188,12 @@ def read(element: Element) -> tuple[str, str, str]:
     parts: list[str] = []
     _collect(pre, parts, top=True)
     content = "".join(parts).replace("\r\n", "\n").replace("\r", "\n").replace("\xa0", " ").replace("\u200b", "")
-    content = content.strip("\n") if pre.tag != "pre" else content.removeprefix("\n").rstrip("\n")
-    content = _unnumbered(content, pre)
-    return content.rstrip("\n \t") + "\n", language(element, pre), _caption(element)
+    content = _unnumbered(content if pre.tag == "pre" else content.strip("\n"), pre)
+    return (
+        content if content.endswith("\n") or not content else content + "\n",
+        language(element, pre),
+        _caption(element),
+    )
 
 
 def _source(element: Element) -> Element:
@@ -182,10 +290,17 @@ def _named(element: Element) -> str:
     brush = _BRUSH.search(" ".join(names)) or _BRUSH.search(element.get("data-lang") or "")
     if brush and brush[1].lower() not in _NO_LANGUAGE:
         return brush[1].lower()
-    if element.tag in ("pre", "code", "figure", "div") and not {"highlight", "hljs", "sourceCode", "prettyprint"}.isdisjoint(names):
+    if element.tag in ("pre", "code", "figure", "div") and not {
+        "highlight",
+        "hljs",
+        "sourceCode",
+        "prettyprint",
+    }.isdisjoint(names):
         known = [name.lower() for name in names if name.lower() not in _NO_LANGUAGE]
         if known and re.fullmatch(r"[\w+#-]+", known[-1]):
-            named = [name for name in known if name in _KNOWN] or (known if element.tag != "div" and len(known) == 1 else [])
+            named = [name for name in known if name in _KNOWN] or (
+                known if element.tag != "div" and len(known) == 1 else []
+            )
             if named:
                 return named[0]
     if element.tag in ("pre", "code"):

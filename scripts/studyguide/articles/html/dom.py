@@ -5,9 +5,54 @@ import re
 from lxml import etree
 
 BLOCKS = frozenset(
-    "address article aside blockquote center dd details dialog dir div dl dt fieldset figcaption figure footer form "
-    "h1 h2 h3 h4 h5 h6 header hgroup hr li main menu nav ol p pre section table tbody td tfoot th thead tr ul video "
-    "iframe audio summary".split()
+    [
+        "address",
+        "article",
+        "aside",
+        "blockquote",
+        "center",
+        "dd",
+        "details",
+        "dialog",
+        "dir",
+        "div",
+        "dl",
+        "dt",
+        "fieldset",
+        "figcaption",
+        "figure",
+        "footer",
+        "form",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "header",
+        "hgroup",
+        "hr",
+        "li",
+        "main",
+        "menu",
+        "nav",
+        "ol",
+        "p",
+        "pre",
+        "section",
+        "table",
+        "tbody",
+        "td",
+        "tfoot",
+        "th",
+        "thead",
+        "tr",
+        "ul",
+        "video",
+        "iframe",
+        "audio",
+        "summary",
+    ]
 )
 """Elements that begin a block of their own."""
 
@@ -38,7 +83,7 @@ def _keep_together(text: str) -> str:
 
 
 def parse(text: str) -> Element:
-    """The tree of a page, with comments left out and everything in a body; a text that holds nothing gives an empty one."""
+    """The tree of a page without its comments; a text that holds nothing gives an empty one."""
     parser = etree.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True)
     text = _keep_together(text)
     root = etree.fromstring(text.encode("utf-8", "replace"), parser=parser)

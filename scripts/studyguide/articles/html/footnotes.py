@@ -38,7 +38,12 @@ def find(article: Element) -> Footnotes:
         if target is None or not (_NUMBER.match(text_of(link)) or "footnote" in (link.get("class") or "")):
             continue
         note = _note(target)
-        if note is None or order[link] > order[note] or note in link.iterancestors() or not _belongs(link, note, fragment):
+        if (
+            note is None
+            or order[link] > order[note]
+            or note in link.iterancestors()
+            or not _belongs(link, note, fragment)
+        ):
             continue
         if fragment not in labels:
             labels[fragment] = _label(text_of(link), fragment, set(labels.values()))
@@ -111,8 +116,15 @@ def _is_back(link: Element, notes: Footnotes) -> bool:
     fragment = unquote((link.get("href") or "").partition("#")[2])
     if not fragment:
         return False
-    marked = {"backref", "reversefootnote", "backlink", "back"} & set(words(link)) or "↩" in text_of(link) or "↑" in text_of(link)
-    return bool(marked) or re.match(r"(?i)(?:re)?f?fn_?ref|ref_?fn|.*ref[\d:_-]|id\d+$|_ftnref|r\d+$", fragment) is not None
+    marked = (
+        {"backref", "reversefootnote", "backlink", "back"} & set(words(link))
+        or "↩" in text_of(link)
+        or "↑" in text_of(link)
+    )
+    return (
+        bool(marked)
+        or re.match(r"(?i)(?:re)?f?fn_?ref|ref_?fn|.*ref[\d:_-]|id\d+$|_ftnref|r\d+$", fragment) is not None
+    )
 
 
 def _take_out(notes: Footnotes) -> None:
@@ -130,13 +142,23 @@ def _take_out(notes: Footnotes) -> None:
             drop(label)
         _drop_number(text)
         drop(text)
-        while parent is not None and parent.getparent() is not None and not "".join(parent.itertext()).strip() and parent.tag != "body":
+        while (
+            parent is not None
+            and parent.getparent() is not None
+            and not "".join(parent.itertext()).strip()
+            and parent.tag != "body"
+        ):
             if next(parent.iter("img", "pre"), None) is not None:
                 break
             outer = parent.getparent()
             drop(parent)
             parent = outer
-        if parent is not None and "footnotes" in words(parent) and len(text_of(parent)) < 12 and parent.getparent() is not None:
+        if (
+            parent is not None
+            and "footnotes" in words(parent)
+            and len(text_of(parent)) < 12
+            and parent.getparent() is not None
+        ):
             drop(parent)
 
 

@@ -6,12 +6,23 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from studyguide.articles.html.dom import Element
 
-_LAZY = (
-    "data-original data-src data-lazy-src data-actualsrc data-original-src data-echo data-url data-lazyload data-lazy "
-    "data-srcset data-lazy-srcset".split()
+_LAZY = [
+    "data-original",
+    "data-src",
+    "data-lazy-src",
+    "data-actualsrc",
+    "data-original-src",
+    "data-echo",
+    "data-url",
+    "data-lazyload",
+    "data-lazy",
+    "data-srcset",
+    "data-lazy-srcset",
+]
+_PLACEHOLDER = re.compile(
+    r"(?i)^(?:data:|about:|$)|/(?:loading|placeholder|blank|spacer|transparent|lazy|pixel|grey|1x1)[\w-]*\.\w+$"
 )
-_PLACEHOLDER = re.compile(r"(?i)^(?:data:|about:|$)|/(?:loading|placeholder|blank|spacer|transparent|lazy|pixel|grey|1x1)[\w-]*\.\w+$")
-_SUFFIXES = frozenset(".png .jpg .jpeg .gif .svg .webp .bmp .avif".split())
+_SUFFIXES = frozenset([".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp", ".bmp", ".avif"])
 _LIMIT = 20_000_000
 
 
@@ -52,7 +63,7 @@ def resolve(source: str, base: str) -> str:
 
 
 def read_local(source: str, folder: Path | None) -> tuple[str, bytes] | None:
-    """Name and bytes of an image file below `folder`; None for everything else, above all for paths that lead out of it."""
+    """Name and bytes of an image file below `folder`; None for everything else, above all for paths out of it."""
     if folder is None or not source or urlsplit(source).scheme or source.startswith(("//", "data:")):
         return None
     path = unquote(re.split(r"[?#]", source)[0])

@@ -10,14 +10,27 @@ from studyguide.articles import tokens as make
 from studyguide.articles.html import images, maths, rawtex
 from studyguide.articles.html.context import Context
 from studyguide.articles.html.dom import Element, text_of
-from studyguide.myst.inline import HAN
-from studyguide.myst.safety import visible
+from studyguide.articles.html.spaces import SPACE, squeeze
+from studyguide.myst.safety import address, visible
 
-_SPACE = re.compile(r"[ \t\r\n\f]+")
 _BOLD = re.compile(r"font-weight\s*:\s*(?:bold|[6-9]00)")
-_HAN_LAST = re.compile(f"[{HAN}]$")
-_HAN_FIRST = re.compile(f"^[{HAN}]")
-_SKIP = frozenset("script style noscript button template svg select option area wbr rp input textarea".split())
+_SKIP = frozenset(
+    [
+        "script",
+        "style",
+        "noscript",
+        "button",
+        "template",
+        "svg",
+        "select",
+        "option",
+        "area",
+        "wbr",
+        "rp",
+        "input",
+        "textarea",
+    ]
+)
 _ANCHOR_MARKS = frozenset(["#", "¶", "§", "\uf0c1", "🔗", "Permalink", ""])
 _REDIRECT = ("target", "url", "to", "t", "u", "link")
 
@@ -66,6 +79,13 @@ def one(element: Element, page: Context) -> list[Token]:
     return raw(element, page)
 
 
+def flat(token: Token) -> Token:
+    """A displayed formula inside a heading or a cell stays in its line."""
+    if token.type == "math_inline_double":
+        token.type, token.markup = "math_inline", "$"
+    return token
+
+
 def _formula(tex: str, display: bool, page: Context) -> Token:
     page.found["math"] += 1
     token = make.math(tex)
@@ -87,7 +107,7 @@ def _code(element: Element, page: Context) -> list[Token]:
         return raw(element, page)
     text = "".join(element.itertext()).replace("\xa0", " ")
     links = [link for link in element.iter("a") if link.get("href")]
-    inner = [make.code(_SPACE.sub(" ", text) if "\n" in text else text)] if text.strip() else []
+    inner = [make.code(SPACE.sub(" ", text) if "\n" in text else text)] if text else []
     if len(links) == 1 and text_of(links[0]) == text.strip() and inner:
         return linked(links[0], inner, page)
     return inner
@@ -169,7 +189,11 @@ def _anchor(element: Element, page: Context) -> list[Token]:
 def _same_picture(href: str, picture: Token) -> bool:
     """A link from an image to itself, which opens a viewer."""
     name = unquote(urlsplit(href).path.rpartition("/")[2])
-    return bool(re.search(r"(?i)\.(?:png|jpe?g|gif|webp|svg|bmp)$", name)) or href.startswith("javascript:") or name in str(picture.attrs["src"])
+    return (
+        bool(re.search(r"(?i)\.(?:png|jpe?g|gif|webp|svg|bmp)$", name))
+        or href.startswith("javascript:")
+        or name in str(picture.attrs["src"])
+    )
 
 
 def linked(element: Element, inner: list[Token], page: Context) -> list[Token]:
@@ -180,7 +204,7 @@ def linked(element: Element, inner: list[Token], page: Context) -> list[Token]:
         page.lose(element, f"links: {text_of(element)[:40]!r} leads nowhere that a chapter may link to")
         return inner
     inner = [token for token in inner if token.type not in ("link_open", "link_close")]
-    return make.link(href, inner, element.get("title") or "" if element.get("title") != text_of(element) else "")
+    return make.link(href, inner, element.get("title") or "")
 
 
 def target(href: str, page: Context) -> str:
@@ -191,19 +215,25 @@ def target(href: str, page: Context) -> str:
     if not here:
         return ""
     parts = urlsplit(href) if "[" not in href else urlsplit("")
-    if parts.scheme in ("http", "https") and parts.query and parts.path.strip("/") in ("", "link", "redirect", "go", "jump", "goto"):
+    if (
+        parts.scheme in ("http", "https")
+        and parts.query
+        and parts.path.strip("/") in ("", "link", "redirect", "go", "jump", "goto")
+    ):
         query = parse_qs(parts.query)
         for key in _REDIRECT:
             if re.match(r"https?://", query.get(key, [""])[0]):
                 return query[key][0]
-    if parts.scheme and parts.scheme.lower() not in ("http", "https", "mailto"):
-        return ""
-    return images.resolve(href, page.url)
+    return address(images.resolve(href, page.url))
 
 
 def _embed(element: Element, page: Context) -> list[Token]:
     """A player or embedded page as a link to it."""
-    source = element.get("src") or element.get("data-src") or next((s.get("src") for s in element.iter("source") if s.get("src")), "")
+    source = (
+        element.get("src")
+        or element.get("data-src")
+        or next((s.get("src") for s in element.iter("source") if s.get("src")), "")
+    )
     source = images.resolve(source or "", page.url)
     if urlsplit(source).scheme not in ("http", "https"):
         if source:
@@ -253,69 +283,3 @@ _HANDLERS: dict[str, Callable[[Element, Context], list[Token]]] = {
     "input": _input,
     "q": _quote,
 }
-
-
-def squeeze(tokens: Sequence[Token]) -> list[Token]:
-    """Tokens with white space collapsed; a line break between Han characters is nothing, elsewhere a space."""
-    out: list[Token] = []
-    for token in tokens:
-        if token.type == "text" and out and out[-1].type == "text":
-            out[-1].content += token.content
-        elif token.type != "text" or token.content:
-            out.append(token)
-    kept: list[Token] = []
-    before = "\n"
-    for at, token in enumerate(out):
-        if token.type != "text":
-            kept.append(token)
-            if token.nesting == 0:
-                before = "\n" if token.type == "hardbreak" else (token.content[-1:] or "x")
-            continue
-        text = token.content
-        if text[0] in " \t\r\n\f" and (before in " \n" or (before and "\n" in text[: len(text) - len(text.lstrip())] and _joins(before, text.lstrip()[:1]))):
-            text = text.lstrip(" \t\r\n\f")
-        if not text:
-            continue
-        text = _SPACE.sub(lambda m, text=text, at=at: _gap(m, text, out, at), text)
-        if not text:
-            continue
-        token.content = text
-        kept.append(token)
-        before = text[-1]
-    return _trim(kept)
-
-
-def _joins(before: str, after: str) -> bool:
-    return bool(before and after and _HAN_LAST.match(before) and _HAN_FIRST.match(after))
-
-
-def _gap(match: re.Match[str], text: str, tokens: Sequence[Token], at: int) -> str:
-    if "\n" not in match[0]:
-        return " "
-    before = text[match.start() - 1] if match.start() else ""
-    after = text[match.end() : match.end() + 1] or _next(tokens, at)
-    return "" if _joins(before, after) else " "
-
-
-def _next(tokens: Sequence[Token], at: int) -> str:
-    for token in tokens[at + 1 :]:
-        if token.nesting == 0:
-            return token.content[:1]
-    return ""
-
-
-def _trim(tokens: list[Token]) -> list[Token]:
-    """Without spaces and breaks at the ends and around breaks."""
-    while tokens and (tokens[0].type == "hardbreak" or (tokens[0].type == "text" and not tokens[0].content.strip())):
-        tokens.pop(0)
-    while tokens and (tokens[-1].type == "hardbreak" or (tokens[-1].type == "text" and not tokens[-1].content.strip())):
-        tokens.pop()
-    if tokens and tokens[0].type == "text":
-        tokens[0].content = tokens[0].content.lstrip()
-    if tokens and tokens[-1].type == "text":
-        tokens[-1].content = tokens[-1].content.rstrip()
-    for at, token in enumerate(tokens):
-        if token.type == "hardbreak" and at and tokens[at - 1].type == "text":
-            tokens[at - 1].content = tokens[at - 1].content.rstrip(" ")
-    return tokens
-

@@ -5,25 +5,39 @@ from collections.abc import Callable
 
 from lxml import etree
 
-_MACROS = {
-    "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ϵ": "epsilon", "ε": "varepsilon", "ζ": "zeta", "η": "eta",
-    "θ": "theta", "ϑ": "vartheta", "ι": "iota", "κ": "kappa", "λ": "lambda", "μ": "mu", "ν": "nu", "ξ": "xi", "π": "pi",
-    "ρ": "rho", "σ": "sigma", "τ": "tau", "υ": "upsilon", "ϕ": "phi", "φ": "varphi", "χ": "chi", "ψ": "psi",
-    "ω": "omega", "Γ": "Gamma", "Δ": "Delta", "Θ": "Theta", "Λ": "Lambda", "Ξ": "Xi", "Π": "Pi", "Σ": "Sigma",
-    "Φ": "Phi", "Ψ": "Psi", "Ω": "Omega", "∑": "sum", "∏": "prod", "∫": "int", "∮": "oint", "∂": "partial",
-    "∇": "nabla", "∞": "infty", "∈": "in", "∉": "notin", "⊂": "subset", "⊆": "subseteq", "∪": "cup", "∩": "cap",
-    "∅": "emptyset", "∀": "forall", "∃": "exists", "¬": "neg", "∧": "wedge", "∨": "vee", "⊕": "oplus", "⊗": "otimes",
-    "⊙": "odot", "×": "times", "÷": "div", "⋅": "cdot", "·": "cdot", "∘": "circ", "∗": "*", "±": "pm", "∓": "mp",
-    "≤": "le", "≥": "ge", "≠": "ne", "≈": "approx", "≡": "equiv", "∼": "sim", "≃": "simeq", "∝": "propto", "≪": "ll",
-    "≫": "gg", "→": "to", "←": "leftarrow", "⇒": "Rightarrow", "⇐": "Leftarrow", "⇔": "Leftrightarrow", "↔": "leftrightarrow",
-    "↦": "mapsto", "⟶": "longrightarrow", "…": "ldots", "⋯": "cdots", "⋮": "vdots", "⋱": "ddots", "∣": "mid", "∥": "parallel",
-    "⊤": "top", "⊥": "perp", "⟨": "langle", "⟩": "rangle", "⌈": "lceil", "⌉": "rceil", "⌊": "lfloor", "⌋": "rfloor",
-    "‖": "|", "ℓ": "ell", "ℏ": "hbar", "′": "prime", "†": "dagger", "ℝ": "mathbb{R}", "ℕ": "mathbb{N}", "ℤ": "mathbb{Z}",
-    "𝔼": "mathbb{E}", "ℂ": "mathbb{C}", "−": "-", "\u2061": "", "\u2062": "", "\u2063": "", "\xa0": " ",
-}  # fmt: skip
-_ACCENTS = {"^": "hat", "ˆ": "hat", "~": "tilde", "˜": "tilde", "¯": "bar", "‾": "overline", "→": "vec", "⃗": "vec", "˙": "dot", ".": "dot", "¨": "ddot", "ˇ": "check", "⏞": "overbrace", "⏟": "underbrace", "―": "overline", "_": "underline"}  # fmt: skip
-_VARIANTS = {"bold": "mathbf", "bold-italic": "boldsymbol", "double-struck": "mathbb", "script": "mathcal", "fraktur": "mathfrak", "sans-serif": "mathsf", "monospace": "mathtt"}  # fmt: skip
-_FUNCTIONS = frozenset("arccos arcsin arctan arg cos cosh cot coth csc deg det dim exp gcd hom inf ker lg lim ln log max min Pr sec sin sinh sup tan tanh".split())  # fmt: skip
+
+def _pairs(table: str) -> dict[str, str]:
+    words = table.split()
+    return dict(zip(words[::2], words[1::2], strict=True))
+
+
+_MACROS = _pairs("""
+α alpha  β beta  γ gamma  δ delta  ϵ epsilon  ε varepsilon  ζ zeta  η eta  θ theta  ϑ vartheta
+ι iota  κ kappa  λ lambda  μ mu  ν nu  ξ xi  π pi  ρ rho  σ sigma  τ tau  υ upsilon  ϕ phi  φ varphi
+χ chi  ψ psi  ω omega  Γ Gamma  Δ Delta  Θ Theta  Λ Lambda  Ξ Xi  Π Pi  Σ Sigma  Φ Phi  Ψ Psi
+Ω Omega  ∑ sum  ∏ prod  ∫ int  ∮ oint  ∂ partial  ∇ nabla  ∞ infty  ∈ in  ∉ notin  ⊂ subset
+⊆ subseteq  ∪ cup  ∩ cap  ∅ emptyset  ∀ forall  ∃ exists  ¬ neg  ∧ wedge  ∨ vee  ⊕ oplus  ⊗ otimes
+⊙ odot  × times  ÷ div  ⋅ cdot  · cdot  ∘ circ  ± pm  ∓ mp  ≤ le  ≥ ge  ≠ ne  ≈ approx  ≡ equiv
+∼ sim  ≃ simeq  ∝ propto  ≪ ll  ≫ gg  → to  ← leftarrow  ⇒ Rightarrow  ⇐ Leftarrow  ⇔ Leftrightarrow
+↔ leftrightarrow  ↦ mapsto  ⟶ longrightarrow  … ldots  ⋯ cdots  ⋮ vdots  ⋱ ddots  ∣ mid  ∥ parallel
+⊤ top  ⊥ perp  ⟨ langle  ⟩ rangle  ⌈ lceil  ⌉ rceil  ⌊ lfloor  ⌋ rfloor  ‖ |  ℓ ell  ℏ hbar  ′ prime
+† dagger  ℝ mathbb{R}  ℕ mathbb{N}  ℤ mathbb{Z}  𝔼 mathbb{E}  ℂ mathbb{C}
+""") | {"\u2212": "-", "\u2217": "*", "\u2061": "", "\u2062": "", "\u2063": "", "\xa0": " "}
+_ACCENTS = _pairs("""
+^ hat  ˆ hat  ~ tilde  ˜ tilde  ¯ bar  ‾ overline  → vec  ⃗ vec  ˙ dot  . dot  ¨ ddot  ˇ check
+⏞ overbrace  ⏟ underbrace  ― overline  _ underline
+""")
+_VARIANTS = _pairs("""
+bold mathbf  bold-italic boldsymbol  double-struck mathbb  script mathcal  fraktur mathfrak
+sans-serif mathsf  monospace mathtt
+""")
+_FUNCTIONS = frozenset(
+    re.findall(
+        r"\w+",
+        """arccos arcsin arctan arg cos cosh cot coth csc deg det dim exp gcd hom inf ker lg lim ln log max min Pr sec
+        sin sinh sup tan tanh""",
+    )
+)
 _BIG = frozenset("∑∏∫⋃⋂")
 _TEX_SPECIAL = re.compile(r"([{}%&#_$])")
 
@@ -44,7 +58,7 @@ def to_tex(element: Node) -> str:
 
 
 def from_svg(container: Node) -> str:
-    """TeX for the drawing of MathJax's SVG output, which names the MathML node of every group and the code of every glyph."""
+    """TeX for a drawing of MathJax: its SVG names the MathML node of every group and the code of every glyph."""
     return re.sub(r"\s+", " ", "".join(_drawn(child) for child in container.iter("svg"))).strip()
 
 
@@ -120,7 +134,11 @@ def _scripts(node: Node) -> str:
         base = f"{{{base}}}"
     base = base.rstrip() if base.startswith("\\") else base
     low = kids[1] if kind in ("msub", "msubsup", "munder", "munderover") and len(kids) > 1 else None
-    high = kids[-1] if kind in ("msup", "msubsup", "mover", "munderover") and len(kids) > (1 if low is None else 2) else None
+    high = (
+        kids[-1]
+        if kind in ("msup", "msubsup", "mover", "munderover") and len(kids) > (1 if low is None else 2)
+        else None
+    )
     if high is not None and re.fullmatch(r"(?:\\prime ?)+", _tex(high)):
         return base + (f"_{_group(low)}" if low is not None else "") + "'" * _tex(high).count("prime")
     return base + (f"_{_group(low)}" if low is not None else "") + (f"^{_group(high)}" if high is not None else "")

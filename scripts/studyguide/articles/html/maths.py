@@ -9,11 +9,15 @@ from studyguide.articles.html.dom import Element, classes
 
 _ANNOTATION = "{http://www.w3.org/1998/Math/MathML}annotation"
 _ENTITY = re.compile(r"&(?:amp;)?(?:lt|gt|amp|quot|nbsp|#\d{1,5}|#x[0-9a-fA-F]{1,5});")
-_QUOTES = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "\xa0": " ", "\u200b": "", "\u2061": "", "…": r"\dots "})
+_QUOTES = str.maketrans(
+    {"’": "'", "‘": "'", "“": '"', "”": '"', "\xa0": " ", "\u200b": "", "\u2061": "", "…": r"\dots "}
+)
 _WORDS = re.compile(r"(\\(?:text|textbf|textrm|mbox)\s*\{[^{}]*\})")
 _DELIMITED = re.compile(r"(?s)\A\s*(?:\\\((?P<i>.*)\\\)|\\\[(?P<d>.*)\\\]|\$\$(?P<dd>.*)\$\$|\$(?P<ii>.*)\$)\s*\Z")
 _TEX = re.compile(r"\\[a-zA-Z]{2,}|[_^]\{?\w|\\[,;{}|]|[a-zA-Z0-9)}]\s*[=<>+*/-]\s*[a-zA-Z0-9({\\]|^\s*[a-zA-Z]\s*$")
-_ENVIRONMENT = re.compile(r"\\begin\{(?:[a-zA-Z]*matrix|cases|aligned|align|split|gathered|gather|array|eqnarray|alignat)\*?\}")
+_ENVIRONMENT = re.compile(
+    r"\\begin\{(?:[a-zA-Z]*matrix|cases|aligned|align|split|gathered|gather|array|eqnarray|alignat)\*?\}"
+)
 _FORMULA_IMAGE = re.compile(r"(?i)(?:^|[/_.?&=-])(?:latex|tex|equation|eqn?|math|formula|cht=tx)(?:[/_.?&=-]|$)")
 
 
@@ -72,7 +76,15 @@ def read(element: Element) -> tuple[str, bool] | None:
     first = set(names)
     if first & {"katex", "katex-display", "katex--inline", "katex--display", "katex-error", "katex-block"}:
         return _katex(element)
-    if first & {"MathJax_Preview", "MathJax_Display", "MathJax", "MathJax_SVG", "MathJax_SVG_Display", "MathJax_CHTML", "mjx-chtml"}:
+    if first & {
+        "MathJax_Preview",
+        "MathJax_Display",
+        "MathJax",
+        "MathJax_SVG",
+        "MathJax_SVG_Display",
+        "MathJax_CHTML",
+        "mjx-chtml",
+    }:
         return _mathjax(element)
     if first & {"math", "arithmatex", "mathjax-block", "math-inline", "math-display", "MathJax_script"}:
         return _classed(element, first)
@@ -91,7 +103,9 @@ def _annotation(element: Element) -> str | None:
 
 
 def _mathml(element: Element) -> tuple[str, bool]:
-    display = element.get("display") == "block" or "displaystyle" in element.attrib and element.get("displaystyle") == "true"
+    display = element.get("display") == "block" or (
+        "displaystyle" in element.attrib and element.get("displaystyle") == "true"
+    )
     tex = _annotation(element)
     if tex is None:
         tex = element.get("alttext") or mathml.to_tex(element)
@@ -173,7 +187,10 @@ def _data(element: Element) -> tuple[str, bool]:
 
 def _classed(element: Element, names: set[str]) -> tuple[str, bool] | None:
     """`<span class="math">\\(x\\)</span>` of pandoc, Sphinx and MkDocs."""
-    if any(isinstance(inner.tag, str) and inner.tag not in ("em", "strong", "br", "span", "a", "sub", "sup", "i") for inner in element.iterdescendants()):
+    if any(
+        isinstance(inner.tag, str) and inner.tag not in ("em", "strong", "br", "span", "a", "sub", "sup", "i")
+        for inner in element.iterdescendants()
+    ):
         return None
     parts = [element.text or ""]
     for inner in element:
@@ -184,7 +201,9 @@ def _classed(element: Element, names: set[str]) -> tuple[str, bool] | None:
     tex, delimited = undelimited(text)
     if delimited is None and not names & {"inline", "display", "notranslate", "math-inline", "math-display"}:
         return None
-    display = delimited if delimited is not None else element.tag == "div" or "display" in names or "math-display" in names
+    display = (
+        delimited if delimited is not None else element.tag == "div" or "display" in names or "math-display" in names
+    )
     if delimited and "\\tag" not in tex and r"\begin{split}" in tex and tex.strip().startswith(r"\begin{split}"):
         tex = re.sub(r"(?s)\A\s*\\begin\{split\}(.*)\\end\{split\}\s*\Z", r"\1", tex)
     return repair(tex), bool(display)

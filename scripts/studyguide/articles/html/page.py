@@ -43,7 +43,12 @@ def read(root: Element) -> Page:
     titles = sorted(filter(None, titles), key=lambda title: title not in headings)
     dates = [*meta.get("article:published_time", []), *linked.get("datePublished", []), *meta.get("date", [])]
     dates += [element.get("datetime") or "" for element in root.iter("time")]
-    tags = [tag for name in ("article:tag", "keywords") for value in meta.get(name, []) for tag in re.split("[,，、]", value)]
+    tags = [
+        tag
+        for name in ("article:tag", "keywords")
+        for value in meta.get(name, [])
+        for tag in re.split("[,，、]", value)
+    ]
     tags += [text_of(element) for element in root.iter("a") if "tag" in (element.get("rel") or "").split()]
     return Page(
         titles=tuple(dict.fromkeys(titles)),
@@ -74,7 +79,9 @@ def _linked(root: Element) -> dict[str, list[str]]:
 
 
 def _address(root: Element, meta: dict[str, list[str]]) -> str:
-    links = [element.get("href") or "" for element in root.iter("link") if (element.get("rel") or "").lower() == "canonical"]
+    links = [
+        element.get("href") or "" for element in root.iter("link") if (element.get("rel") or "").lower() == "canonical"
+    ]
     for url in [*links, *meta.get("og:url", [])]:
         if urlsplit(url).scheme in ("http", "https"):
             return url.strip()
@@ -88,7 +95,11 @@ def _typeset(root: Element) -> bool:
         body = element.text or ""
         if _TYPESETTER.search(source) or kind.startswith("text/x-mathjax-config"):
             return True
-        if element.tag == "script" and len(body) < 20_000 and (_INLINE_DOLLAR.search(body) or "renderMathInElement" in body):
+        if (
+            element.tag == "script"
+            and len(body) < 20_000
+            and (_INLINE_DOLLAR.search(body) or "renderMathInElement" in body)
+        ):
             return True
     return False
 

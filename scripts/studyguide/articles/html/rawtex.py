@@ -73,9 +73,7 @@ def _tex(part: str, tokens: Sequence[Token]) -> str | None:
             out.append(_mark(before[-1:], part[at + 1 : at + 2]) if opens else "\0")
         elif token.type in ("strong_open", "strong_close"):
             out.append("**")
-        elif token.type == "hardbreak":
-            out.append("\n")
-        elif token.type == "softbreak":
+        elif token.type == "hardbreak" or token.type == "softbreak":
             out.append("\n")
         elif token.type == "code_inline" and len(part) == 1:
             out.append(token.content)

@@ -48,7 +48,9 @@ def read_html(data: bytes, source: str, *, charset: str = "", folder: Path | Non
     )
 
 
-def read_fragment(text: str, *, url: str = "", typeset: bool = False, folder: Path | None = None) -> tuple[list[Token], Context]:
+def read_fragment(
+    text: str, *, url: str = "", typeset: bool = False, folder: Path | None = None
+) -> tuple[list[Token], Context]:
     """The tokens of HTML that is a body already, e.g. what stands inside Markdown, and what was found in it.
 
     Headings keep their levels.
@@ -70,7 +72,7 @@ def _read(element: dom.Element, context: Context) -> list[Token]:
             ids.add(outer.get("id"))
     context.heading_ids = frozenset(unquote(name) for name in ids if name)
     tokens = blocks.read(element, context)
-    while tokens and tokens[-1].type == "hr":
+    while context.notes.texts and tokens and tokens[-1].type == "hr":
         tokens.pop()
     for label, text in context.notes.texts.items():
         note = blocks.read(text, context) or make.paragraph([make.text("…")])
@@ -109,7 +111,12 @@ def _title(tokens: list[Token], head: page.Page) -> str:
     if text and (not head.titles or any(_normal(text) == _normal(title) for title in head.titles)):
         return text
     window = _normal(head.window)
-    if text and tokens[first or 0].tag == "h1" and window.startswith(_normal(text)) and head.window[len(text) :][:1] in " -|_·–—":
+    if (
+        text
+        and tokens[first or 0].tag == "h1"
+        and window.startswith(_normal(text))
+        and head.window[len(text) :][:1] in " -|_·–—"
+    ):
         return text
     return head.titles[0] if head.titles else text
 

@@ -1,8 +1,16 @@
 """Tables: a grid of cells, with spans spread out and layout tables recognised."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from markdown_it.token import Token
+
+from studyguide.articles import tokens as make
+from studyguide.articles.html import inlines
+from studyguide.articles.html.context import Context
 from studyguide.articles.html.dom import Element, has_block, text_of
+from studyguide.articles.html.lists import Reader, tight
+from studyguide.myst import inline as written
 
 _SIDES = ("left", "center", "right")
 _WIDEST = 60
@@ -22,7 +30,7 @@ class Grid:
     caption: Element | None
 
 
-def grid(table: Element) -> Grid | None:
+def grid_of(table: Element) -> Grid | None:
     """The grid of a table, or None if it only lays out the page: one cell, or a table inside."""
     lines = [row for row in table.iter("tr") if next(row.iterancestors("table"), None) is table]
     if not lines or table.get("role") == "presentation":
@@ -66,7 +74,7 @@ def _span(cell: Element, name: str) -> int:
 
 
 def _holds_blocks(cell: Element) -> bool:
-    blocks = [child for child in cell.iterdescendants("p", "ul", "ol", "pre", "blockquote", "dl", "figure")]
+    blocks = list(cell.iterdescendants("p", "ul", "ol", "pre", "blockquote", "dl", "figure"))
     return len(blocks) > 1 or any(child.tag != "p" for child in blocks) or (bool(blocks) and has_block(blocks[0]))
 
 
@@ -79,7 +87,39 @@ def _side(cell: Element | None) -> str:
                  or f"{side}-align" in names or f"text-{side}" in names), "")  # fmt: skip
 
 
-def reads_as_head(grid: Grid) -> bool:
+def _reads_as_head(grid: Grid) -> bool:
     """Whether the first row of a table without `th` names the columns: no cell is empty or a number."""
     texts = [text_of(cell) if cell is not None else "" for cell in grid.rows[0]]
     return len(grid.rows) > 1 and all(text and not text[0].isdigit() and len(text) < 40 for text in texts)
+
+
+def read(element: Element, page: Context, depth: int, blocks: Reader) -> list[Token]:
+    """A table: with pipes where that will do, else as a list-table; a layout table becomes what stands in it."""
+    grid = grid_of(element)
+    if grid is None:
+        return [token for row in _cells(element) for token in blocks(row, page, depth)]
+    page.found["tables"] += 1
+    title = [] if grid.caption is None else [inlines.flat(token) for token in inlines.read(grid.caption, page)]
+    if grid.spans or grid.blocks or grid.head > 1:
+        return _list_table(grid, written.render(title, one_line=True), page, depth, blocks)
+    caption = make.paragraph(make.strong(title)) if title else []
+    rows = [[_line(cell, page) for cell in row] for row in grid.rows]
+    if grid.head or _reads_as_head(grid):
+        return caption + make.table(rows[0], rows[1:], grid.align)
+    return caption + make.table([[] for _ in rows[0]], rows, grid.align)
+
+
+def _line(cell: Element | None, page: Context) -> list[Token]:
+    return [inlines.flat(token) for token in inlines.read(cell, page)] if cell is not None else []
+
+
+def _cells(table: Element) -> Iterator[Element]:
+    return (cell for cell in table.iter("td", "th", "caption") if next(cell.iterancestors("table"), None) is table)
+
+
+def _list_table(grid: Grid, title: str, page: Context, depth: int, blocks: Reader) -> list[Token]:
+    rows = []
+    for row in grid.rows:
+        cells = [blocks(cell, page, depth + 1) if cell is not None else [] for cell in row]
+        rows.append(make.bullet_list(tight(cell) for cell in cells))
+    return make.directive("list-table", make.bullet_list(rows), title, options={"header-rows": str(grid.head)})
