@@ -5,7 +5,23 @@ from pathlib import Path
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
-from studyguide.site import book, downloads, frozen, maths, numbers, pages, problems, references, search, theming
+from studyguide.site import (
+    anchors,
+    book,
+    downloads,
+    folds,
+    frozen,
+    maths,
+    numbers,
+    opening,
+    pages,
+    problems,
+    references,
+    search,
+    spacing,
+    theming,
+    writer,
+)
 
 
 def find_bibliographies(app: Sphinx, config: Config) -> None:
@@ -25,6 +41,7 @@ def setup(app: Sphinx) -> dict:
     numbering = app.extensions.get("sphinx_multitoc_numbering")
     if numbering is not None:
         numbering.parallel_read_safe = True
-    for module in (problems, book, frozen, pages, references, maths, numbers, search, theming, downloads):
+    modules = (problems, book, frozen, pages, references, maths, numbers, anchors, spacing, folds, writer, opening, search)
+    for module in (*modules, theming, downloads):
         module.setup(app)
     return {"version": "0.1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -46,8 +46,7 @@ def visit_block(self, node: nodes.math_block) -> None:
     source = "\n".join(parts) if len(parts) < 2 else r"\begin{gathered}" + r"\\".join(parts) + r"\end{gathered}"
     markup, formula = _render(node, source, True)
     self.body.append(self.starttag(node, "div", "", CLASS="equation"))
-    # A box that scrolls must be reachable by keyboard.
-    self.body.append(f'<div class="formula" tabindex="0" role="group" aria-label="公式">{markup}</div>')
+    self.body.append(f'<div class="formula">{markup}</div>')
     if node.get("number"):
         self.body.append(f'<span class="eqno">({get_node_equation_number(self, node)})')
         self.add_permalink_ref(node, _("Link to this equation"))

@@ -13,6 +13,7 @@ from sphinx.environment import BuildEnvironment
 
 from studyguide.site.book import book_of
 from studyguide.site.numbers import chapter_numbers
+from studyguide.site.opening import openings_of
 from studyguide.site.sidebar import ACCENTS, Page, Section, Sidebar
 
 THEME = Path(__file__).parent / "theme"
@@ -86,7 +87,9 @@ def refresh(app: Sphinx, env: BuildEnvironment) -> list[str]:
     for doc in env.found_docs:
         section = sidebar.section_of(doc)
         around = [env.titles[d].astext() for d in relations.get(doc, ())[1:] if d]
-        now[doc] = _digest([own[section] if section else elsewhere, around])
+        facts = openings_of(app).of(doc)
+        box = [facts.before, facts.after, facts.minutes, facts.status] if facts else []
+        now[doc] = _digest([own[section] if section else elsewhere, around, box])
     before = getattr(env, "studyguide_frames", {})
     env.studyguide_frames = now
     return [doc for doc in now if before.get(doc) != now[doc]]

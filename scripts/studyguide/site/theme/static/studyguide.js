@@ -52,6 +52,26 @@
     }
   }
 
+  // A box that scrolls must be reachable by keyboard; its faded edge says that there is more.
+  const watch = (box) => {
+    const wider = box.scrollWidth > box.clientWidth + 1;
+    box.classList.toggle("overflows", wider && box.scrollLeft + box.clientWidth < box.scrollWidth - 2);
+    if (wider) { box.tabIndex = 0; box.setAttribute("role", "group"); box.setAttribute("aria-label", "可左右滚动"); }
+  };
+  const boxes = $$(".formula, .wide, pre");
+  for (const box of boxes) { watch(box); box.addEventListener("scroll", () => watch(box), { passive: true }); }
+  addEventListener("resize", () => boxes.forEach(watch));
+  document.fonts?.ready.then(() => boxes.forEach(watch));
+
+  // What a link points at must not stay folded.
+  const unfold = () => {
+    const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    for (let at = target; at; at = at.parentElement) if (at.tagName === "DETAILS") at.open = true;
+  };
+  addEventListener("hashchange", unfold);
+  unfold();
+  addEventListener("beforeprint", () => { for (const fold of $$("details.fold")) fold.open = true; });
+
   const local = $(".on-this-page details");
   if (local) {
     const wide = matchMedia("(min-width: 84rem)");
