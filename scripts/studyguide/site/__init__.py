@@ -41,7 +41,8 @@ def setup(app: Sphinx) -> dict:
     numbering = app.extensions.get("sphinx_multitoc_numbering")
     if numbering is not None:
         numbering.parallel_read_safe = True
-    modules = (problems, book, frozen, pages, references, maths, numbers, anchors, spacing, folds, writer, opening, search)
-    for module in (*modules, theming, downloads):
+    content = (problems, book, frozen, pages, references, downloads)
+    look = (maths, numbers, anchors, spacing, folds, writer, opening, search, theming)
+    for module in content + look:
         module.setup(app)
     return {"version": "0.1", "parallel_read_safe": True, "parallel_write_safe": True}

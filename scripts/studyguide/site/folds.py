@@ -14,11 +14,11 @@ SHOWN = 12
 """… after this many."""
 
 
-class fold(nodes.Element):  # noqa: N801 (docutils names nodes in lower case)
+class fold(nodes.Element):
     """Something folded; its first child is the summary."""
 
 
-class summary(nodes.TextElement):  # noqa: N801
+class summary(nodes.TextElement):
     """What shows while it is folded."""
 
 
@@ -56,6 +56,10 @@ class MakeFolds(SphinxPostTransform):
             self._fold_block(node)
         for node in list(self.document.findall(_is_long_output)):
             self._fold_output(node)
+        for node in list(self.document.findall(nodes.section)):
+            # sphinx-exercise gives every exercise a section of the same id.
+            if node["ids"] in (["exercise-content"], ["solution-content"]):
+                node.replace_self(node.children)
         for node in list(self.document.findall(_is_html_output)):
             node.replace_self(nodes.raw("", clean_output(node.astext()), format="html"))
 
