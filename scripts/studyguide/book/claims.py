@@ -77,4 +77,4 @@ def _lab(frozen: nbformat.NotebookNode | None, book: Path) -> str:
         return ""
     names = [n for n in outputs.Key.from_json(frozen.metadata[outputs.META]).files if n.startswith("labs/results/")]
     facts = [json.loads((book / name).read_text(encoding="utf-8")) for name in names]
-    return "；".join(f"{fact['device']}，{fact['date'][:10]}" for fact in facts if {"device", "date"} <= set(fact))
+    return "；".join(f"{fact['device']['name']}，{fact['date'][:10]}" for fact in facts)
