@@ -85,8 +85,12 @@ class _Writer:
             "html_block": self.literal,
         }
 
-    def blocks(self, tokens: Sequence[Token], tight: bool = False) -> Lines:
-        """Blocks one under the other, with blank lines between them unless a tight list forbids."""
+    def blocks(self, tokens: Sequence[Token]) -> Lines:
+        """Blocks one under the other, with blank lines between them."""
+        return self.joined(tokens, tight=False)[0]
+
+    def joined(self, tokens: Sequence[Token], tight: bool) -> tuple[Lines, bool]:
+        """Blocks one under the other, and whether they stayed tight: some cannot follow without a blank line."""
         out: Lines = []
         before = ""
         marker = ""
@@ -109,10 +113,11 @@ class _Writer:
             if not lines:
                 continue
             if out and not (tight and (self.interrupts(token) or before in _ENDED)):
+                tight = False
                 out.append("")
             out += lines
             before = token.type
-        return out
+        return out, tight
 
     @staticmethod
     def marker(token: Token, used: str) -> str:
@@ -168,7 +173,7 @@ class _Writer:
             end = _close(inner, at)
             body = inner[at + 1 : end]
             tight = all(child.hidden for child in _top(body) if child.type == "paragraph_open")
-            items.append((self.blocks(body, tight=tight), tight))
+            items.append(self.joined(body, tight))
             at = end + 1
         loose = not all(tight for _, tight in items)
         out: Lines = []
@@ -233,7 +238,7 @@ class _Writer:
                 )
             else:
                 tight = all(child.hidden for child in _top(body) if child.type == "paragraph_open")
-                out += _indent(self.blocks(body, tight=tight) or ["…"], ": ", "  ")
+                out += _indent(self.joined(body, tight)[0] or ["…"], ": ", "  ")
             at = end + 1
         return out
 

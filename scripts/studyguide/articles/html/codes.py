@@ -16,104 +16,23 @@ _LANGUAGE = re.compile(
 )
 _BRUSH = re.compile(r"(?i)(?:brush|lang(?:uage)?)\s*:\s*([\w+#-]+)")
 _NO_LANGUAGE = frozenset(
-    """highlight hljs notranslate default none plain plaintext text txt nohighlight prettyprint linenums code codehilite
-    sourcecode line-numbers highlighter-rouge undefined auto literal-block wrap numberlines chroma block code-block
-    prism     copyable prettyprinted shiki input_area true false sourceCode rouge-code vp-adaptive-theme""".lower().split()
+    re.findall(
+        r"\S+",
+        """highlight hljs notranslate default none plain plaintext text txt nohighlight prettyprint linenums code
+        codehilite sourcecode line-numbers highlighter-rouge undefined auto literal-block wrap numberlines chroma block code-block
+        prism copyable prettyprinted shiki input_area true false rouge-code vp-adaptive-theme""",
+    )
 )
 _KNOWN = frozenset(
-    [
-        "bash",
-        "sh",
-        "shell",
-        "zsh",
-        "console",
-        "powershell",
-        "python",
-        "py",
-        "python3",
-        "ipython",
-        "ipython3",
-        "java",
-        "scala",
-        "kotlin",
-        "sql",
-        "hive",
-        "hiveql",
-        "c",
-        "cpp",
-        "c++",
-        "cs",
-        "csharp",
-        "go",
-        "golang",
-        "rust",
-        "js",
-        "javascript",
-        "ts",
-        "typescript",
-        "jsx",
-        "tsx",
-        "json",
-        "yaml",
-        "yml",
-        "toml",
-        "xml",
-        "html",
-        "css",
-        "scss",
-        "r",
-        "ruby",
-        "rb",
-        "php",
-        "perl",
-        "lua",
-        "swift",
-        "objectivec",
-        "objc",
-        "matlab",
-        "julia",
-        "latex",
-        "tex",
-        "makefile",
-        "cmake",
-        "dockerfile",
-        "docker",
-        "nginx",
-        "ini",
-        "properties",
-        "diff",
-        "patch",
-        "groovy",
-        "haskell",
-        "clojure",
-        "erlang",
-        "elixir",
-        "vim",
-        "markdown",
-        "md",
-        "protobuf",
-        "proto",
-        "graphql",
-        "awk",
-        "sed",
-        "asm",
-        "fortran",
-        "cuda",
-        "mermaid",
-        "plantuml",
-        "vue",
-        "dart",
-        "solidity",
-        "verilog",
-        "bat",
-        "batch",
-        "cmd",
-        "http",
-        "pycon",
-        "shell-session",
-        "apache",
-        "thrift",
-    ]
+    re.findall(
+        r"\S+",
+        """bash sh shell zsh console powershell python py python3 ipython ipython3 java scala kotlin sql hive hiveql c
+        cpp c++ cs csharp go golang rust js javascript ts typescript jsx tsx json yaml yml toml xml html css
+        scss r ruby rb php perl lua swift objectivec objc matlab julia latex tex makefile cmake dockerfile
+        docker nginx ini properties diff patch groovy haskell clojure erlang elixir vim markdown md protobuf
+        proto graphql awk sed asm fortran cuda mermaid plantuml vue dart solidity verilog bat batch cmd http
+        pycon shell-session apache thrift""",
+    )
 )
 _TITLE = re.compile(
     r"(?i)^(?:code-?block-?(?:caption|title)|code-(?:title|caption|name|filename)|filename|file-name)(?:$|[_-])"
@@ -185,9 +104,9 @@ def _in_gutter(element: Element, top: Element) -> bool:
 def read(element: Element) -> tuple[str, str, str]:
     """Text, language and caption of a code block; the text ends with a line end and is otherwise as it was typed."""
     pre = _source(element)
-    parts: list[str] = []
-    _collect(pre, parts, top=True)
-    content = "".join(parts).replace("\r\n", "\n").replace("\r", "\n").replace("\xa0", " ").replace("\u200b", "")
+    lines = _Lines()
+    lines.read(pre)
+    content = "".join(lines.parts).replace("\r\n", "\n").replace("\r", "\n").replace("\xa0", " ").replace("\u200b", "")
     content = _unnumbered(content if pre.tag == "pre" else content.strip("\n"), pre)
     return (
         content if content.endswith("\n") or not content else content + "\n",
@@ -208,37 +127,61 @@ def _source(element: Element) -> Element:
     return cells[-1] if len(cells) == 1 else element
 
 
-def _collect(element: Element, parts: list[str], top: bool = False) -> None:
-    if not top and (_is_gutter(element) or element.tag in ("button", "script", "style", "svg", "noscript")):
-        return
-    if element.tag == "br":
-        parts.append("\n")
-        return
-    row = not top and (element.tag in _ROWS or (element.tag == "code" and element.getparent().tag == "pre"))
-    row = row or (not top and element.tag == "span" and _is_line(element))
-    if row and parts and not parts[-1].endswith("\n") and any(parts) and not _first(element):
-        parts.append("\n")
-    if element.text:
-        parts.append(element.text)
-    for child in element:
-        if isinstance(child.tag, str):
-            _collect(child, parts)
-        if child.tail and not (child.tag in _ROWS and not child.tail.strip()):
-            parts.append(child.tail)
+class _Lines:
+    """The text of a block of code, in which elements that stand for lines end them."""
+
+    def __init__(self) -> None:
+        self.parts: list[str] = []
+        self.ended = False
+        """Whether a line has ended for which no line end is written yet."""
+
+    def write(self, text: str | None) -> None:
+        """Add text, after the end of the line before."""
+        if text:
+            self.end()
+            self.parts.append(text)
+
+    def end(self) -> None:
+        """Write the line end that is due."""
+        if self.ended:
+            self.parts.append("\n")
+            self.ended = False
+
+    def read(self, element: Element, top: bool = True) -> None:
+        """Add what stands in an element, without numbers and buttons."""
+        if not top and (_is_gutter(element) or element.tag in ("button", "script", "style", "svg", "noscript")):
+            return
+        if element.tag == "br":
+            self.write("\n")
+            return
+        row = not top and _is_row(element)
+        if row:
+            self.end()
+        self.write(element.text)
+        for child in element:
+            self.read(child, top=False)
+            if not (_is_row(child) and not (child.tail or "").strip()):
+                self.write(child.tail)
+        if row:
+            self.ended = not (self.parts and self.parts[-1].endswith("\n") and "".join(element.itertext()).endswith("\n"))
+
+
+def _is_row(element: Element) -> bool:
+    """Whether an element stands for a line of code."""
+    if element.tag == "code":
+        return element.getparent().tag == "pre"
+    return element.tag in _ROWS or (element.tag == "span" and _is_line(element))
 
 
 def _is_line(element: Element) -> bool:
-    """A span that stands for a line: another follows or precedes with nothing between."""
+    """A span that stands for a line: another of the kind follows or precedes it with nothing between."""
     names = classes(element)
     if not ("line" in names or "code-line" in names or "cl" in names or element.get("data-line") is not None):
         return False
-    before = element.getprevious()
-    return before is not None and not before.tail and before.tag == "span" and classes(before)[:1] == names[:1]
-
-
-def _first(element: Element) -> bool:
-    before = element.getprevious()
-    return before is None and not (element.getparent().text or "").strip() and element.tag == "code"
+    before, after = element.getprevious(), element.getnext()
+    if before is not None and before.tag == "span" and classes(before)[:1] == names[:1]:
+        return not before.tail
+    return after is not None and after.tag == "span" and classes(after)[:1] == names[:1] and not element.tail
 
 
 def _unnumbered(content: str, pre: Element) -> str:

@@ -57,6 +57,7 @@ BLOCKS = frozenset(
 """Elements that begin a block of their own."""
 
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
+_VOID = re.compile(r"(?i)<(/?)(wbr|source|track|embed|keygen)\b[^<>]*>")
 _PRE = re.compile(r"(?i)<(/?)pre\b")
 _INSIDE_PRE = re.compile(r"(?i)<(/?)(table|tbody|thead|tr|td|th|ul|ol|li|p|div|section)(?=[\s>/])")
 _SPACE = re.compile(r"\s+")
@@ -82,10 +83,16 @@ def _keep_together(text: str) -> str:
     return "".join([*out, text[start:]])
 
 
+def _closed(match: re.Match[str]) -> str:
+    """An element without content that libxml2 does not know as one."""
+    name = match[2].lower()
+    return "" if match[1] or name == "wbr" else f"{match[0].removesuffix('>').removesuffix('/')}></{name}>"
+
+
 def parse(text: str) -> Element:
     """The tree of a page without its comments; a text that holds nothing gives an empty one."""
     parser = etree.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True)
-    text = _keep_together(text)
+    text = _VOID.sub(_closed, _keep_together(text))
     root = etree.fromstring(text.encode("utf-8", "replace"), parser=parser)
     return root if root is not None else etree.fromstring("<html><body></body></html>", parser=parser)
 

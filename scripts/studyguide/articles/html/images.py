@@ -35,8 +35,8 @@ def address(element: Element) -> str:
             return _largest(value) if "srcset" in name else value
     if _PLACEHOLDER.search(source):
         source = _largest(element.get("srcset") or "") or source
-        parent = element.getparent()
-        if parent is not None and parent.tag == "picture" and (not source or source.startswith("data:")):
+        parent = next(element.iterancestors("picture"), None)
+        if parent is not None and (not source or source.startswith("data:")):
             sets = [_largest(inner.get("srcset") or inner.get("data-srcset") or "") for inner in parent.iter("source")]
             source = next(filter(None, sets), source)
     return source

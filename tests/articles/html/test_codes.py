@@ -1,0 +1,84 @@
+"""Code comes out as it was typed, to the byte, with its language and without what themes add."""
+
+import pytest
+
+from studyguide.articles.html import read_html
+from studyguide.articles.html.codes import read
+from studyguide.articles.html.dom import parse
+
+CODE = "def f(x):\n\n\tif x < 1 && y:\n        return `a`  # 中文  \n"
+ESCAPED = CODE.replace("&", "&amp;").replace("<", "&lt;")
+LINES = ESCAPED.rstrip("\n").split("\n")
+
+
+def fences(body):
+    data = f"<html><head><meta charset='utf-8'><title>t</title></head><body><article>{body}</article></body></html>"
+    return [(token.info, token.content) for token in read_html(data.encode(), "page").tokens if token.type == "fence"]
+
+
+def rows(line, before="", after=""):
+    return "".join(f"{before}{line(number, text)}{after}" for number, text in enumerate(LINES, 1))
+
+
+THEMES = {
+    "plain": f'<pre><code class="language-python">{ESCAPED}</code></pre>',
+    "lang": f'<pre><code class="lang-python">{ESCAPED}</code></pre>',
+    "hljs": f'<pre><code class="hljs python">{ESCAPED}</code></pre>',
+    "brush": f'<pre class="brush: python; gutter: true">{ESCAPED}</pre>',
+    "data-lang": f'<pre data-lang="python"><code>{ESCAPED}</code></pre>',
+    "pandoc": f'<div class="sourceCode"><pre class="sourceCode python"><code class="sourceCode python">{ESCAPED}</code></pre></div>',
+    "sphinx": f'<div class="highlight-python notranslate"><div class="highlight"><pre><span></span>{ESCAPED}</pre></div></div>',
+    "gutter table": '<figure class="highlight python"><table><tr><td class="gutter"><pre>'
+    + rows(lambda number, text: f'<span class="line">{number}</span><br>')
+    + '</pre></td><td class="code"><pre>'
+    + rows(lambda number, text: f'<span class="line">{text}</span><br>')
+    + "</pre></td></tr></table></figure>",
+    "pygments table": '<div class="highlight"><table class="highlighttable"><tr><td class="linenos"><div class="linenodiv"><pre>1\n2\n3\n4'
+    f'</pre></div></td><td class="code"><div><pre class="language-python">{ESCAPED}</pre></div></td></tr></table></div>',
+    "table in pre": '<pre><code class="hljs language-python"><table class="hljs-ln"><tbody>'
+    + rows(
+        lambda number, text: (
+            f'<tr><td class="hljs-ln-numbers" data-line-number="{number}"></td><td class="hljs-ln-code">{text}</td></tr>'
+        )
+    )
+    + "</tbody></table></code></pre>",
+    "list in pre": '<pre class="python"><ol>' + rows(lambda number, text: f"<li>{text}</li>") + "</ol></pre>",
+    "copy button": f'<div class="language-python"><button class="copy">Copy</button><span class="lang">python</span><pre><code>{ESCAPED}</code></pre></div>',
+    "lines without ends": '<pre><code class="language-python">'
+    + rows(lambda number, text: f'<span class="line">{text}</span>')
+    + "</code></pre>",
+    "code for each line": '<pre data-lang="python">' + rows(lambda number, text: f"<code>{text}</code>") + "</pre>",
+}
+
+
+@pytest.mark.parametrize("html", THEMES.values(), ids=THEMES)
+def test_code_and_language_of_every_theme(html):
+    """Numbers, buttons and labels go; blank lines, tabs, `<`, trailing blanks stay."""
+    [(language, content)] = fences(html)
+    assert language == "python"
+    assert content.rstrip("\n") == CODE.rstrip("\n")
+
+
+def test_numbers_of_the_code_itself_stay():
+    """A listing that begins its lines with numbers keeps them."""
+    code = "1 SELECT\n2 FROM\n"
+    assert fences(f"<pre>{code}</pre>") == [("", code)]
+
+
+def test_code_inside_a_list_stays_in_its_item():
+    """The fence is a child of the item."""
+    data = b"<html><body><article><ol><li>a<pre><code>x</code></pre></li><li>b</li></ol></article></body></html>"
+    tokens = read_html(data, "page").tokens
+    kinds = [token.type for token in tokens]
+    assert kinds.index("list_item_open") < kinds.index("fence") < kinds.index("list_item_close")
+
+
+def test_diff_keeps_its_signs():
+    """Plus and minus are part of a diff."""
+    assert fences('<pre><code class="language-diff">-a\n+b\n</code></pre>') == [("diff", "-a\n+b\n")]
+
+
+def test_caption_is_the_title_of_the_block():
+    """The file name above a block is told apart from the code."""
+    root = parse('<figure class="highlight"><figcaption><span>a.py</span></figcaption><pre>x</pre></figure>')
+    assert read(next(root.iter("figure"))) == ("x\n", "", "a.py")

@@ -1,0 +1,59 @@
+"""Images: lazy ones, pictures in several sizes, and files that must not be read."""
+
+import pytest
+
+from studyguide.articles.html import read_html
+
+
+def images(body, folder=None):
+    data = f"<html><head><title>t</title></head><body><article>{body}</article></body></html>".encode()
+    article = read_html(data, "page", folder=folder)
+    sources = [str(c.attrs["src"]) for t in article.tokens for c in t.children or [] if c.type == "image"]
+    return sources, article
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        '<img src="https://example.org/a.png">',
+        '<img src="/loading.gif" data-src="https://example.org/a.png">',
+        '<img src="data:image/gif;base64,R0" data-original="https://example.org/a.png">',
+        '<img srcset="https://example.org/s.png 300w, https://example.org/a.png 900w">',
+        '<picture><source srcset="https://example.org/a.png"><img src="data:image/gif;base64,R0"></picture>',
+        '<img class="lazy" data-src="https://example.org/a.png"><noscript><img src="https://example.org/a.png"></noscript>',
+        '<a href="https://example.org/a.png"><img src="https://example.org/a.png"></a>',
+    ],
+)
+def test_the_real_address_is_found_once(html):
+    """One image comes out, with the address that a browser would end up with."""
+    assert images(f"<p>{html}</p>")[0] == ["https://example.org/a.png"]
+
+
+def test_local_image_is_read_into_the_assets(tmp_path):
+    """A file below the folder becomes an asset that the token names."""
+    (tmp_path / "img").mkdir()
+    (tmp_path / "img" / "a b.png").write_bytes(b"png")
+    sources, article = images('<p><img src="img/a%20b.png?v=1"></p>', tmp_path)
+    assert article.assets == {sources[0]: b"png"}
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["../secret.png", "/etc/passwd", "img/../../secret.png", "link.png", "a.txt", "file:///a.png", "\\..\\a.png"],
+)
+def test_nothing_outside_the_folder_is_read(tmp_path, source):
+    """Neither dots nor links nor absolute paths lead out of the folder, and only pictures are read."""
+    folder = tmp_path / "page"
+    folder.mkdir()
+    (tmp_path / "secret.png").write_bytes(b"secret")
+    (folder / "a.txt").write_bytes(b"secret")
+    (folder / "link.png").symlink_to(tmp_path / "secret.png")
+    assert images(f'<p><img src="{source}"></p>', folder)[1].assets == {}
+
+
+def test_picture_inside_the_page_is_a_visible_gap_and_a_loss():
+    """A `data:` picture cannot be linked: a mark and a loss stand for it."""
+    sources, article = images('<p>a<img src="data:image/png;base64,iVBOR" alt="图">b</p>')
+    assert sources == []
+    assert article.found["images"] == 1
+    assert [loss.what[:7] for loss in article.losses] == ["images:"]

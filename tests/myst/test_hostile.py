@@ -1,0 +1,171 @@
+"""Nothing that an article carries may run, include or leave the page."""
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from markdown_it.token import Token
+
+from studyguide.articles import tokens as make
+from studyguide.articles.html import read_html
+from studyguide.myst import safety
+from studyguide.myst.parse import directive_of, expand, parse
+from studyguide.myst.writer import render
+
+STRINGS = [
+    "{include}`/etc/passwd`",
+    "```{include} /etc/passwd\n```",
+    ":::{include} /etc/passwd\n:::",
+    "{eval-rst}",
+    "```{eval-rst}\n.. raw:: html\n```",
+    "---\ntitle: x\n---",
+    "% a comment",
+    "(target)=",
+    "+++",
+    "{{ substitution }}",
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "<!-- comment -->",
+    "<?php ?>",
+    "[x](javascript:alert(1))",
+    "![x](data:text/html;base64,PHN=)",
+    "[x]: javascript:alert(1)",
+    "[^1]: footnote",
+    "{.cls onclick=alert(1)}",
+    "`x`{.cls}",
+    "[x]{.cls}",
+    "# heading",
+    "$$\n\\href{javascript:alert(1)}{x}\n$$",
+    "\\begin{align}x\\end{align}",
+    "- item",
+    "1. item",
+    "| a |\n| - |\n| b |",
+    "term\n: definition",
+    "&lt;script&gt;",
+    "<https://example.org>",
+    "~~~{code-cell}\nimport os\n~~~",
+    "$x$",
+    "*a* _b_ **c** ~~d~~",
+    "\\",
+    "a\\",
+    "{download}`x`{doc}`y`",
+]
+PLACES = {
+    "paragraph": lambda text: make.paragraph([make.text(text)]),
+    "heading": lambda text: make.heading(2, [make.text(text)]),
+    "item": lambda text: make.bullet_list([make.paragraph([make.text(text)], hidden=True)]),
+    "quotation": lambda text: make.blockquote(make.paragraph([make.text(text)])),
+    "cell": lambda text: make.table([[make.text(text)]], [[[make.text(text)]]]),
+    "strong": lambda text: make.paragraph(make.strong([make.text(text)])),
+    "link text": lambda text: make.paragraph(make.link("https://example.org/", [make.text(text)])),
+    "link title": lambda text: make.paragraph(make.link("https://example.org/", [make.text("x")], text)),
+    "alternative text": lambda text: make.paragraph([make.image("https://example.org/a.png", text, text)]),
+    "code": lambda text: make.fence(text + "\n"),
+    "language": lambda text: make.fence("x\n", text),
+    "code span": lambda text: make.paragraph([make.code(text)]),
+    "footnote": lambda text: make.footnote(text, make.paragraph([make.text(text)])),
+    "term": lambda text: make.definition_list([([make.text(text)], [make.paragraph([make.text(text)])])]),
+    "unknown directive": lambda text: make.directive(
+        "include", make.paragraph([make.text("x")]), text, {"class": text}
+    ),
+    "figure": lambda text: make.directive(
+        "figure", make.paragraph([make.text(text)]), "https://example.org/a.png", {"alt": text}
+    ),
+    "raw block": lambda text: [Token("html_block", "", 0, content=text)],
+    "raw inline": lambda text: make.paragraph([Token("html_inline", "", 0, content=text)]),
+    "role": lambda text: make.paragraph([make.role("sup", text), make.role("raw", text)]),
+    "gap": lambda text: make.paragraph([make.gap(text)]),
+    "address": lambda text: make.paragraph(make.link(text, [make.text("x")]) + [make.image(text, "x")]),
+}
+HARMLESS = {
+    *"inline text text_special softbreak hardbreak em_open em_close strong_open strong_close s_open s_close".split(),  # noqa: SIM905
+    *"link_open link_close image code_inline fence paragraph_open paragraph_close heading_open heading_close".split(),  # noqa: SIM905
+    *"bullet_list_open bullet_list_close list_item_open list_item_close blockquote_open blockquote_close".split(),  # noqa: SIM905
+    *"table_open table_close thead_open thead_close tbody_open tbody_close tr_open tr_close th_open th_close".split(),  # noqa: SIM905
+    *"td_open td_close dl_open dl_close dt_open dt_close dd_open dd_close footnote_reference_open".split(),  # noqa: SIM905
+    *"footnote_reference_close colon_fence directive_open directive_close myst_role".split(),  # noqa: SIM905
+}
+
+
+def assert_inert(text):
+    for token in expand(parse(text)):
+        assert token.type in HARMLESS, (token.type, text)
+        if token.type in ("fence", "colon_fence") and (directive := directive_of(token)):
+            assert directive[0] in safety.DIRECTIVES, text
+        if token.type == "myst_role":
+            assert token.meta["name"] in {"sup", "gap"}, text
+        for name in ("href", "src"):
+            assert not re.match(r"(?i)\s*(?:javascript|data|vbscript|file):", str(token.attrs.get(name, ""))), text
+        assert not any(key.startswith("on") for key in token.attrs), text
+        assert token.type == "directive_open" or "class" not in token.attrs, text
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("text", STRINGS)
+def test_hostile_text_is_inert_everywhere(place, text):
+    """Whatever stands in whatever place parses to the words of that place and nothing else."""
+    assert_inert(render(PLACES[place](text)))
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from([*STRINGS, "甲", "a", " ", "\n", "）", "`", "*", "_", "$", "~", "[", "]", "(", "\\", ":"]),
+        max_size=8,
+    )
+)
+def test_combinations_are_inert_and_keep_their_text(parts):
+    """Joined in any order, in one token and in many, with emphasis between, hostile strings stay words."""
+    text = "".join(parts)
+    split = [make.text(part) for part in parts]
+    mixed = [token for part in parts for token in make.strong([make.text(part)])]
+    for children in ([make.text(text)], split, mixed):
+        out = render(make.paragraph(children))
+        assert_inert(out)
+        words = "".join(token.content for token in expand(parse(out)) if token.type in ("text", "text_special"))
+        assert re.sub(r"\W|_", "", words) == re.sub(r"\W|_", "", text)
+
+
+@pytest.mark.parametrize(
+    "macro", ["\\href{javascript:alert(1)}{x}", "\\style{background:url(x)}{x}", "\\require{html}x", "\\url{http://x}x"]
+)
+def test_formulas_neither_link_nor_load(macro):
+    """Macros of MathJax that link, style or load are taken out; what they would show stays."""
+    for tokens in (make.paragraph([make.math(macro)]), make.math_block(macro)):
+        [formula] = [token.content for token in expand(parse(render(tokens))) if token.type.startswith("math")]
+        assert re.sub(r"[{}\s]", "", formula) == "x"
+
+
+def test_dollars_in_a_formula_do_not_end_it():
+    """A dollar inside `\\text` stays inside."""
+    [token] = [t for t in expand(parse(render(make.paragraph([make.math(r"\text{$a$}")])))) if t.type == "myst_role"]
+    assert (token.meta["name"], token.content) == ("math", r"\text{$a$}")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<script>alert(1)</script>",
+        '<p onclick="alert(1)">x</p>',
+        '<a href="javascript:alert(1)">x</a>',
+        '<a href=" java\nscript:alert(1)">x</a>',
+        '<form action="/steal"><input name="a"></form>',
+        '<iframe src="javascript:alert(1)"></iframe>',
+        '<object data="x.swf"></object><embed src="data:text/html,x">',
+        '<svg onload="alert(1)"><script>alert(1)</script></svg>',
+        '<math><maction xlink:href="javascript:alert(1)"><mi>x</mi></maction></math>',
+        '<span class="katex"><annotation encoding="application/x-tex">\\href{javascript:alert(1)}{x}</annotation></span>',
+        '<img src="x" onerror="alert(1)" alt="`{include}`">',
+        '<pre><code class="language-{raw} html">x</code></pre>',
+        "<style>@import url(x)</style><meta http-equiv=refresh content='0;url=x'><base href='//evil'>",
+        "<p>```{include} /etc/passwd</p><p>---</p><p>+++</p><p>(a)=</p><p>% x</p>",
+    ],
+)
+def test_hostile_pages_come_out_harmless(body):
+    """No script, handler, form or dangerous address gets through the reader and the writer."""
+    text = render(read_html(f"<html><body><article><p>words</p>{body}</article></body></html>".encode(), "page").tokens)
+    tokens = [token for token in expand(parse(text)) if not token.type.startswith("math")]
+    assert {token.type for token in tokens} <= HARMLESS
+    assert "javascript:" not in text or "](javascript" not in text
+    assert all(token.type != "fence" or not token.info.startswith("{") for token in tokens)
