@@ -13,7 +13,7 @@ from studyguide.articles.article import Article, Loss
 from studyguide.articles.sources import Source
 from studyguide.book import chapter as chapters
 from studyguide.book import toc
-from studyguide.book.curriculum import Curriculum
+from studyguide.book.curriculum import FILE, Curriculum
 from studyguide.files import write_atomic
 from studyguide.importing import links, placing, scaffold, shelf, slug, unsorted, updating, writing
 from studyguide.importing.aiming import aim, require
@@ -60,7 +60,7 @@ def _write(leaders: list[Draft], book: Path, model: Path, options: Options, prog
     held = Shelf(scaffold.plan(model)) if new else shelf.load(book)
     if options.part and held.plan.part(options.part) is None:
         known = ", ".join(part.id for part in held.plan.parts)
-        raise UsageError.at(held.plan.path, 1, "unknown-part", f"no part `{options.part}`; parts: {known}")
+        raise UsageError.at(book / FILE, 1, "unknown-part", f"no part `{options.part}`; parts: {known}")
     vocabulary = placing.Vocabulary(held.plan)
     aim(leaders, held, vocabulary, options)
     _write_bodies(leaders, held, options.jobs, progress)
@@ -88,7 +88,7 @@ def only_text(given: list[str]) -> str:
         if entry.error:
             raise ProblemError(entry.problem)
     if len(drafts) != 1:
-        message = f"{len(drafts)} articles; --stdout prints the chapter of one, name that"
+        message = f"{len(drafts)} articles; --stdout prints the chapter of one, so name its file"
         raise UsageError.at(given[0], 1, "not-one-article", message)
     draft, plan = drafts[0], Curriculum("", ())
     draft.target = writing.Target("", slug.slug(draft.article.title, plan), draft.name, draft.text.fingerprint)

@@ -15,7 +15,7 @@ THRESHOLD = 0.27
 """Below this score an article fits nowhere: fewer than about two terms of one chapter, however often they occur."""
 _READ = 6000
 """Characters of an article that placing looks at."""
-_HALF = 10.0
+_HALF = 8.0
 """Sum of term weights that gives the score 0.5."""
 _SHORT, _LENGTH = 400, 0.3
 """Characters up to which a text is short; how fast evidence loses worth beyond."""
@@ -23,15 +23,20 @@ _TITLE, _TAG = 3, 2
 """How often a term of the title, of a tag, counts."""
 _TELLING = 0.8
 """Terms less specific than this (模块, 秩, PI) do not make a text require the chapter that defines them."""
-_OFTEN = 6
+_BUILT_ON = 0.5
+"""A chapter that requires another is that likely to use a given term of it, so the term tells less."""
+_NEIGHBOURS = 0.2
+"""Share of what speaks for the other chapters of a part that speaks for each of it."""
+_OFTEN = 4
 """More occurrences of a term than this say no more."""
 _HINT, _SUBJECT = 0.2, 1.5
 """Share of a term's weight that a word of it has, that the term a chapter's title begins with has."""
 
 _UNIT = re.compile(r"[A-Za-z][A-Za-z0-9_+]*|[0-9]+[A-Za-z0-9_]*|[\u3400-\u9fff]|[^\s]")
-_HYPHEN = re.compile(r"(?<=[A-Za-z0-9])[-‐‑–](?=[A-Za-z0-9])")
+_LOOSE = re.compile(r"(?<=[A-Za-z0-9])[-‐‑–](?=[A-Za-z0-9])|(?<=[\u3400-\u9fff])的(?=[\u3400-\u9fff])")
 _ACRONYM = re.compile(r"[A-Z][A-Z0-9]{0,3}")
 _SPLIT = re.compile(r"\s*[/、，,：:；;()（）]\s*|\s+与\s+|\s+和\s+|\s+and\s+|\s+or\s+")
+_FUNCTION = re.compile("为什么|什么|时候|怎样|[的与和从到用在是把让之后]")
 _COMMON = frozenset(
     re.findall(
         r"\w+",
@@ -57,8 +62,11 @@ class Placement:
 
 
 def units(text: str) -> list[str]:
-    """`text` as words, single Han characters and single signs; hyphens inside words are lost, as in listing dumps."""
-    text = _HYPHEN.sub("", unicodedata.normalize("NFKC", text))
+    """`text` as words, single Han characters and single signs.
+
+    Hyphens inside words are lost, as in listing dumps; so is 的, for 二次的复杂度 is 二次复杂度.
+    """
+    text = _LOOSE.sub("", unicodedata.normalize("NFKC", text))
     return [unit if _ACRONYM.fullmatch(unit) else unit.lower() for unit in _UNIT.findall(text)]
 
 
@@ -89,9 +97,12 @@ class Vocabulary:
             self._add(uses, chapter.id, [*_pieces(chapter.title), *_pieces(chapter.title_en)], 1.0)
             self._add(uses, chapter.id, [_SPLIT.split(t)[0] for t in (chapter.title, chapter.title_en) if t], _SUBJECT)
         count = max(len(curriculum.chapters), 1)
+        builders = Counter(need for chapter in curriculum.chapters.values() for need in chapter.requires)
         self._weights = {
             key: {
-                chapter: share * _specific(self._names[key]) * math.log(1 + count / len(chapters))
+                chapter: share
+                * _specific(self._names[key])
+                * math.log(1 + count / (len(chapters) + _BUILT_ON * sum(builders[c] for c in chapters)))
                 for chapter, share in chapters.items()
             }
             for key, chapters in uses.items()
@@ -123,7 +134,8 @@ class Vocabulary:
                 key = "".join(row[n : n + length])
                 if key in self._weights:
                     found[key] += 1
-                    step = length
+                    # Part of a name may begin a whole one: 线性 in 线性注意力.
+                    step = length if max(self._uses[key].values()) >= 1 else 1
                     break
             n += step
         return found
@@ -142,13 +154,18 @@ class Vocabulary:
             for chapter, weight in self._weights[key].items():
                 worth = weight * (1 + math.log(min(times, _OFTEN)))
                 totals[chapter] += worth
-                breadth[chapter] += min(self._uses[key][chapter], 1.0)
+                breadth[chapter] += min(self._uses[key][chapter] * _specific(self._names[key]), 1.0)
                 shares.setdefault(chapter, []).append((worth, self._names[key]))
         order = list(self._curriculum.chapters)
         # A long text uses more terms by chance than a short one.
         length = 1 + _LENGTH * math.log(max(len(text[:_READ]), _SHORT) / _SHORT)
         for chapter, terms in breadth.items():
             totals[chapter] *= (1 - 0.5**terms) / length  # one term alone may be chance
+        support: Counter[str] = Counter()
+        for chapter, total in totals.items():
+            support[self._curriculum.chapters[chapter].part] += total
+        for chapter, total in totals.items():
+            totals[chapter] = total + _NEIGHBOURS * (support[self._curriculum.chapters[chapter].part] - total)
         ranked = sorted(totals, key=lambda c: (-totals[c], order.index(c)))
         if part:
             ranked = [c for c in ranked if self._curriculum.chapters[c].part == part]
@@ -171,7 +188,7 @@ def _pieces(name: str) -> list[str]:
 
 def _words(name: str) -> list[str]:
     """English words and pairs of Han characters of a name: what is left of a term when a text puts it otherwise."""
-    han = re.findall(r"[\u3400-\u9fff]{4,}", name)
+    han = [run for run in re.findall(r"[\u3400-\u9fff]{4,}", name) for run in _FUNCTION.split(run)]
     return re.findall(r"[A-Za-z][A-Za-z-]{3,}", name) + [run[n : n + 2] for run in han for n in range(len(run) - 1)]
 
 

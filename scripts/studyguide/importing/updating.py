@@ -2,11 +2,13 @@
 
 import hashlib
 import os
+import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 from studyguide.files import read_text, write_atomic
 from studyguide.importing import writing
@@ -79,18 +81,31 @@ def back_up(book: Path, path: Path, text: str) -> Path:
 
 
 @contextmanager
-def locked(book: Path):
-    """Hold the book's lock: of two conversions into one book the second waits. A killed one leaves no lock behind."""
-    folder = book / FOLDER
+def locked(book: Path) -> Iterator[None]:
+    """Hold the book's lock: of two conversions into one book the second waits. A killed one leaves no lock behind.
+
+    Nothing stays of a folder in which no book came about.
+    """
+    folder, made = book / FOLDER, not book.exists()
     write_atomic(folder / ".gitignore", _IGNORED)
-    with open(folder / "lock", "a+b") as file:
-        if os.name == "nt":
-            import msvcrt
+    try:
+        with open(folder / "lock", "a+b") as file:
+            _lock(file)
+            yield
+    finally:
+        if [path.name for path in book.iterdir()] == [FOLDER]:
+            shutil.rmtree(folder)
+            if made:
+                book.rmdir()
 
-            file.seek(0)
-            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
-        else:
-            import fcntl
 
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+def _lock(file: BinaryIO) -> None:
+    if os.name == "nt":
+        import msvcrt
+
+        file.seek(0)
+        msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX)

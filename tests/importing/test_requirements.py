@@ -1,0 +1,59 @@
+"""What an imported chapter requires: few chapters, earlier ones, and only such as the book has."""
+
+from collections import Counter
+
+import pytest
+from conftest import ROOT
+
+from studyguide.book import curriculum
+from studyguide.importing.placing import Vocabulary
+from studyguide.importing.requirements import infer
+
+PLAN = curriculum.load(ROOT)
+VOCABULARY = Vocabulary(PLAN)
+PROVIDERS = {chapter_id: f"my-{chapter_id}" for chapter_id in PLAN.chapters}
+
+
+def inferred(text: str, subject: str, providers: dict[str, str] = PROVIDERS) -> tuple[str, ...]:
+    """What a text about `subject` requires."""
+    part = PLAN.chapters[subject].part if subject else "unsorted"
+    return infer(VOCABULARY.terms(text), part, subject, providers, VOCABULARY, PLAN)
+
+
+def test_terms_of_earlier_chapters():
+    """A text that uses another chapter's terms requires the chapter that tells it, by that chapter's own id."""
+    assert inferred("投机解码用草稿模型，目标模型并行验证。Medusa 没有草稿模型。", "medusa") == (
+        "my-speculative-decoding",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "subject", "providers"),
+    [
+        ("Medusa 的树注意力和典型接受", "speculative-decoding", PROVIDERS),
+        ("投机解码、草稿模型", "medusa", {}),
+        ("线性注意力", "flashattention", PROVIDERS),
+        ("自动微分与计算图", "", PROVIDERS),
+    ],
+    ids=["later", "not in the book", "one term only", "unknown subject"],
+)
+def test_what_is_not_required(text: str, subject: str, providers: dict[str, str]):
+    """Later chapters, missing ones, a term in passing, and anything by a text about nobody knows what."""
+    assert inferred(text, subject, providers) == ()
+
+
+def test_the_appendix():
+    """Every part may require it; it requires none of them."""
+    text = "计算图、自动微分与叶子张量；投机解码、草稿模型与目标模型。"
+    assert inferred(text, "word2vec") == ("my-pytorch-autograd",)
+    assert inferred(text, "ensemble-learning") == ("my-pytorch-autograd",)
+
+
+def test_sparse_and_in_order():
+    """However many terms a text uses, a reader is sent to three chapters at most, in the order of the plan."""
+    everything = "，".join(c.zh for chapter in PLAN.chapters.values() for c in chapter.concepts)
+    found = infer(
+        Counter(VOCABULARY.terms(everything)), "inference-acceleration", "medusa", PROVIDERS, VOCABULARY, PLAN
+    )
+    assert len(found) == 3
+    assert list(found) == sorted(found, key=list(PROVIDERS.values()).index)

@@ -1,0 +1,47 @@
+"""Ids from titles: readable, ASCII, unique."""
+
+import re
+
+import pytest
+from conftest import ROOT
+from hypothesis import given
+from hypothesis import strategies as st
+
+from studyguide.book import curriculum
+from studyguide.importing.slug import slug, unique
+
+PLAN = curriculum.load(ROOT)
+
+
+@pytest.mark.parametrize(
+    ("title", "expected"),
+    [
+        ("KV 缓存要占多少显存", "kv"),
+        ("Bagging，Boosting以及Stacking", "bagging-boosting-stacking"),
+        ("梯度检查点（Gradient Checkpointing）", "gradient-checkpointing"),
+        ("混合精度训练", "mixed-precision"),
+        ("业务数据采集模块 V2.0", "ye-wu-shu-ju-cai-ji"),
+        ("第一章", "di-yi-zhang"),
+        ("Élan vital", "elan-vital"),
+        ("The cost of a KV cache", "cost-kv-cache"),
+        ("？！", "article"),
+        ("2024", "2024"),
+    ],
+)
+def test_slug(title: str, expected: str):
+    """Latin words first, then the English of the curriculum's terms, then pinyin."""
+    assert slug(title, PLAN) == expected
+
+
+@given(st.text())
+def test_every_title_gives_an_id(title: str):
+    """Whatever the title, the id is one that a chapter may have."""
+    found = slug(title, PLAN)
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", found)
+    assert len(found) <= 48
+
+
+def test_unique():
+    """The first free number is appended."""
+    assert unique("kv", set()) == "kv"
+    assert unique("kv", {"kv", "kv-2"}) == "kv-3"
