@@ -13,8 +13,9 @@ def local_session(cores: int = 2, memory: str = "512m"):
     """Start Spark inside this process's machine (Java 17 or newer needed) and return its `SparkSession`.
 
     The session listens on 127.0.0.1 only, has no web page and no progress bar, keeps its tables and scratch files in a
-    temporary folder that goes when the JVM ends, and shuffles into `cores` partitions instead of 200. What the JVM would
-    write to the terminal goes to a file in that folder; its end is part of the error if Spark does not start.
+    temporary folder that goes when the JVM ends, shuffles into `cores` partitions instead of 200, and lives in UTC.
+    What the JVM would write to the terminal goes to a file in that folder; its end is part of the error if Spark does
+    not start.
 
     cores: threads that run tasks. memory: heap of the JVM, in Spark's notation.
     Raises `RuntimeError` if the JVM does not start.
@@ -32,6 +33,7 @@ def local_session(cores: int = 2, memory: str = "512m"):
             "spark.driver.host": "127.0.0.1",
             "spark.driver.memory": memory,
             "spark.local.dir": folder,
+            "spark.sql.session.timeZone": "UTC",
             "spark.sql.shuffle.partitions": cores,
             "spark.sql.warehouse.dir": folder / "warehouse",
             "spark.ui.enabled": "false",
