@@ -45,7 +45,7 @@ clean:
 	@$(PYTHON) -m venv .venv
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
-PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
+PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check install
 
 .venv/book.stamp: requirements/book.lock pyproject.toml | .venv/bin/python
 	@echo "installing what the book needs (once)"
