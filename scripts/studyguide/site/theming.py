@@ -95,6 +95,11 @@ def refresh(app: Sphinx, env: BuildEnvironment) -> list[str]:
     return [doc for doc in now if before.get(doc) != now[doc]]
 
 
+def sidebar_of(app: Sphinx) -> Sidebar:
+    """The sidebar that `refresh` made."""
+    return app.studyguide_sidebar
+
+
 def _digest(value) -> str:
     return hashlib.sha256(json.dumps(value, ensure_ascii=False).encode()).hexdigest()
 
@@ -121,7 +126,7 @@ def _quote(text: str) -> str:
 
 def page_context(app: Sphinx, pagename: str, templatename: str, context: dict, doctree) -> None:
     """At `html-page-context`: `frame`, all that the templates show around the text."""
-    sidebar: Sidebar = app.studyguide_sidebar
+    sidebar = sidebar_of(app)
     section = sidebar.section_of(pagename)
     pathto = context["pathto"]
     context["script_files"] = [f for f in context["script_files"] if _name(f) not in UNUSED_SCRIPTS]

@@ -72,6 +72,73 @@
   unfold();
   addEventListener("beforeprint", () => { for (const fold of $$("details.fold")) fold.open = true; });
 
+  // Search: the text of the book comes on first use, as a script, so that it works from a file too.
+  const base = root.dataset.content_root;
+  const script = (src) => new Promise((done, fail) => {
+    const element = document.createElement("script");
+    element.src = base + src;
+    element.onload = done;
+    element.onerror = fail;
+    document.head.append(element);
+  });
+  let loading = null;
+  const engine = () => (loading ??= script("search-index.js").then(() => script("_static/search.js")).then(() => window.studyguideSearch));
+  const attach = (input, results) => {
+    const run = async () => {
+      const { render } = await engine();
+      render(input.value, base, results);
+    };
+    input.addEventListener("input", run);
+    return run;
+  };
+
+  const dialog = document.createElement("dialog");
+  dialog.className = "search-dialog";
+  dialog.setAttribute("aria-label", "搜索全书");
+  const find = () => {
+    if (!dialog.firstChild) {
+      const form = document.createElement("form"), input = document.createElement("input"), results = document.createElement("div");
+      input.type = "search";
+      input.placeholder = "搜索全书：两三个字、词、代码或公式";
+      input.setAttribute("aria-label", "搜索全书");
+      results.className = "results";
+      results.setAttribute("aria-live", "polite");
+      form.append(input);
+      form.addEventListener("submit", (event) => { event.preventDefault(); $("a", results)?.click(); });
+      dialog.append(form, results);
+      document.body.append(dialog);
+      attach(input, results);
+      dialog.addEventListener("click", (event) => { if (event.target === dialog || event.target.closest("a")) dialog.close(); });
+      dialog.addEventListener("keydown", (event) => {
+        if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
+        event.preventDefault();
+        const stops = [input, ...$$("a, button", results)];
+        const at = stops.indexOf(document.activeElement) + (event.key === "ArrowDown" ? 1 : -1);
+        stops[Math.max(0, Math.min(stops.length - 1, at))].focus();
+      });
+      engine();
+    }
+    if (!dialog.open) dialog.showModal();
+    $("input", dialog).select();
+  };
+  $(".search-link").addEventListener("click", (event) => { event.preventDefault(); find(); });
+  document.addEventListener("keydown", (event) => {
+    const typing = event.target.closest("input, textarea, select, [contenteditable]");
+    if ((event.key === "/" && !typing) || (event.key === "k" && (event.ctrlKey || event.metaKey))) {
+      event.preventDefault();
+      find();
+    }
+  });
+  const place = document.getElementById("search-results");
+  if (place) {
+    const input = document.getElementById("q");
+    input.value = new URLSearchParams(location.search).get("q") || "";
+    const run = attach(input, place);
+    input.addEventListener("input", () => history.replaceState(null, "", `?q=${encodeURIComponent(input.value)}`));
+    input.form.addEventListener("submit", (event) => { event.preventDefault(); run(); });
+    if (input.value) run(); else input.focus();
+  }
+
   const local = $(".on-this-page details");
   if (local) {
     const wide = matchMedia("(min-width: 84rem)");
