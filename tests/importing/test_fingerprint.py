@@ -1,6 +1,7 @@
 """Fingerprints: one article in all its copies, two articles with one preamble, and not a word of either."""
 
 import re
+import time
 
 import pytest
 from hypothesis import given
@@ -61,6 +62,14 @@ def test_every_text_has_one(text: str):
     mark = fingerprint.of(text)
     assert fingerprint.valid(mark)
     assert fingerprint.same(mark, text)
+
+
+@pytest.mark.parametrize("sign", ["$$", "\\[", "\\(", "```\n", "$x", "ﷺ"])
+def test_no_text_takes_long(sign: str):
+    """A page made to keep a pattern busy is done in a moment."""
+    before = time.process_time()
+    fingerprint.Text(sign * 300_000)
+    assert time.process_time() - before < 3
 
 
 @pytest.mark.parametrize("bad", ["", "b1-", "b1-xyz", "b0-0000", LINEAR])

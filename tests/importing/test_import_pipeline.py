@@ -259,6 +259,18 @@ def test_what_fits_nowhere(tmp_path: Path):
     assert convert(post, book)["dinner.md"].status == "unchanged"
 
 
+def test_titles_give_a_terminal_no_commands(tmp_path: Path):
+    """Escape sequences and rich's own markup in a title are shown, not obeyed."""
+    post = tmp_path / "post.md"
+    post.write_text('---\ntitle: "a\\e[2J[red]b[/] 投机解码"\n---\n\n草稿模型与目标模型。\n', encoding="utf-8")
+    command = [sys.executable, ROOT / "scripts" / "convert.py", post, "--book", tmp_path / "guide"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert "\x1b" not in done.stdout + done.stderr
+    assert "[red]b[/] 投机解码" in done.stdout
+    assert "\x1b" not in str(files(tmp_path / "guide"))
+
+
 def test_a_part_can_be_given(tmp_path: Path):
     """--part decides, whatever the text is about."""
     entries = convert(SAMPLES / "bpe-by-hand.md", tmp_path / "guide", part="big-data")

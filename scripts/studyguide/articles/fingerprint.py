@@ -21,6 +21,8 @@ _WINDOW = 64 * _BLOCK
 """How much of an article its fingerprint covers."""
 _REACH = 4000
 """How far into a text a fingerprint's blocks are looked for: a repost may begin with a preface."""
+_READ = 5 * _REACH
+"""Characters of a text that are looked at; what follows cannot matter."""
 _DIGITS = 4
 """Hex digits of a block's hash: 1 block in 65536 matches by chance."""
 _ENOUGH = 0.5
@@ -35,8 +37,8 @@ _LEAP = 120
 
 _LEFT_OUT = re.compile(
     r"\[(?:Math|公式|代码)\]"  # what listing dumps put in the place of formulas and code
-    r"|^(`{3,}|~{3,})[^\n]*\n.*?^\1[`~]*[ \t]*$"
-    r"|\$\$.+?\$\$|\\\[.+?\\\]|\\\(.+?\\\)|(?<![\\$])\$[^$\n]{1,200}\$",
+    r"|^(`{3,}|~{3,})[^\n]*\n.{0,8000}?^\1[`~]*[ \t]*$"
+    r"|\$\$.{1,1000}?\$\$|\\\[.{1,1000}?\\\]|\\\(.{1,1000}?\\\)|(?<![\\$])\$[^$\n]{1,200}\$",
     re.S | re.M,
 )
 
@@ -57,8 +59,8 @@ def prose(article: Article) -> str:
 
 
 def normal(text: str) -> str:
-    """Letters, digits and Han characters of `text` in lower case; formulas, code blocks and placeholders left out."""
-    text = unicodedata.normalize("NFKC", _LEFT_OUT.sub(" ", text)).lower()
+    """Letters, digits and Han characters of a text's beginning in lower case; no formulas, code and placeholders."""
+    text = unicodedata.normalize("NFKC", _LEFT_OUT.sub(" ", text[:_READ])).lower()
     return "".join(filter(str.isalnum, text))
 
 

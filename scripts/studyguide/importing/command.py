@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
+from rich.text import Text
 
 from studyguide.commands import HERE, book_folder
 from studyguide.files import write_atomic
@@ -36,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return 2
     for line in complaints(entries):
-        print(line, file=sys.stderr)
+        print(_shown(line), file=sys.stderr)
     if arguments.report:
         write_atomic(Path(arguments.report), report.to_json(entries))
     _print(entries, options)
@@ -71,6 +72,11 @@ def _progress() -> Iterator[pipeline.Progress]:
         yield progress
 
 
+def _shown(text: str) -> str:
+    """`text` as a terminal may have it: no article gives it commands."""
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
 def _print(entries: list[Entry], options: Options) -> None:
     console = Console(width=None if sys.stdout.isatty() else 140)
     table = Table(box=None, pad_edge=False)
@@ -79,7 +85,7 @@ def _print(entries: list[Entry], options: Options) -> None:
     for entry in entries:
         status = f"[{_COLOURS[entry.status]}]{entry.status}[/]" if entry.status in _COLOURS else entry.status
         chapter = entry.chapter.removeprefix("chapters/")
-        title = (entry.title or entry.source).replace("[", r"\[")
+        title = Text(_shown(entry.title or entry.source))
         lost = str(len(entry.losses)) if entry.status in ("created", "updated", "unchanged") else ""
         table.add_row(title, status, chapter, f"{entry.score:.2f}", lost)
     if entries:

@@ -143,9 +143,9 @@ class Vocabulary:
     def place(self, title: str, text: str, tags: tuple[str, ...] = (), part: str = "") -> Placement:
         """Where an article belongs; with `part`, where in that part."""
         found = self.terms(text[:_READ])
-        for key, times in self.terms(title).items():
+        for key, times in self.terms(title[:_READ]).items():
             found[key] += _TITLE * times
-        for key, times in self.terms(" , ".join(tags)).items():
+        for key, times in self.terms(" , ".join(tags)[:_READ]).items():
             found[key] += _TAG * times
         totals: Counter[str] = Counter()
         shares: dict[str, list[tuple[float, str]]] = {}

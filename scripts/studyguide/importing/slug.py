@@ -8,6 +8,8 @@ from studyguide.book.curriculum import Curriculum
 
 _LONGEST = 48
 _SYLLABLES = 6
+_READ = 200
+"""Characters of a title that are looked at."""
 _WORD = re.compile(r"[a-z0-9]+")
 _HAN = re.compile(r"[\u3400-\u9fff]+")
 _FILLER = frozenset(["a", "an", "and", "of", "or", "the", "to", "with", "in", "on", "for", "is"])
@@ -18,6 +20,7 @@ def slug(title: str, curriculum: Curriculum) -> str:
 
     Its Latin words, if it has any; else the English of the curriculum's terms in it; else its Han characters in pinyin.
     """
+    title = title[:_READ]
     words = _latin(title)
     if not any(word.isalpha() or len(word) > 2 for word in words):
         words = _terms(title, curriculum) or _pinyin(title) or words

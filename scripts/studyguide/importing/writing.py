@@ -9,7 +9,7 @@ from markdown_it.token import Token
 
 from studyguide.articles.article import Article, Loss
 from studyguide.book import chapter
-from studyguide.myst import inline, parse
+from studyguide.myst import inline, parse, safety
 
 _HEX = 16
 _SEAL = re.compile(rf"^(  hash: )([0-9a-f]{{{_HEX}}})-([0-9a-f]{{{_HEX}}})$", re.M)
@@ -148,7 +148,7 @@ def text(article: Article, target: Target, body: str) -> str:
 
 def title(plain: str) -> str:
     """A title as front matter needs it: MyST parses it, so what it would read as markup is escaped."""
-    plain = " ".join(plain.split())
+    plain = safety.plain(plain)
     tokens = parse.parse(f"# {plain}\n")
     children = tokens[1].children if len(tokens) == 3 else None
     if children and len(children) == 1 and children[0].type == "text" and children[0].content == plain:
