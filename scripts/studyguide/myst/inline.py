@@ -35,7 +35,7 @@ def escape(text: str) -> str:
         before = text[at - 1] if at else ""
         after = text[at + 1] if at + 1 < len(text) else ""
         if char == "\\":
-            inert = after and not isMdAsciiPunct(ord(after)) and after != "\n"
+            inert = after and not isMdAsciiPunct(ord(after)) and not after.isspace()
         elif char == "_":
             inert = before.isalnum() and after.isalnum()
         elif char == "*":

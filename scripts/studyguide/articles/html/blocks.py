@@ -174,15 +174,7 @@ def _heading(element: Element, page: Context, depth: int) -> list[Token]:
     if not any(token.content.strip() for token in tokens):
         return []
     page.found["headings"] += 1
-    ids = [inner.get("id") or inner.get("name") for inner in element.iter() if inner.get("id") or inner.get("name")]
-    outer = element.getparent()
-    if outer is not None and outer.tag in ("section", "div") and outer.get("id") and next(iter(outer), None) is element:
-        ids.append(outer.get("id"))
-    out = make.heading(int(element.tag[1]), tokens)
-    if ids:
-        out[0].meta = {"ids": ids}
-        out[0].attrs["id"] = ids[0]
-    return out
+    return make.heading(int(element.tag[1]), tokens, page.keys.get(element, ""))
 
 
 def _blockquote(element: Element, page: Context, depth: int) -> list[Token]:

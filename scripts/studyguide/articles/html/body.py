@@ -1,8 +1,9 @@
 """Finding the element that holds the article, and taking out of it what is no article."""
 
 import re
+from functools import lru_cache
 
-from studyguide.articles.html.dom import Element, classes, drop, text_of, words
+from studyguide.articles.html.dom import Element, drop, text_of, words
 
 _BODIES = [
     "article-entry",
@@ -108,6 +109,7 @@ _PHRASES = (
     "headerlink|(?:heading|header) anchor|anchor ?link|anchorjs link|hash link",
     "(?:input|output) prompt|pre numbering|line index",
 )
+_PIECES = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
 _NOISE = re.compile(rf" (?:{'|'.join(_PHRASES)}) ")
 """Words in classes and ids of what stands around a text, each between spaces."""
 _SEALED = frozenset(["pre", "math", "code", "mjx-container"])
@@ -189,8 +191,12 @@ def _keep_one_image(noscript: Element) -> None:
 def _is_marked(element: Element) -> bool:
     if (element.get("itemprop") or "") in ("articleBody", "text"):
         return True
-    names = [name.lower() for name in classes(element)]
-    return not _MARKED.isdisjoint(names) or (element.get("id") or "").lower() in _MARKED
+    return _names_body(f"{element.get('class') or ''} {element.get('id') or ''}")
+
+
+@lru_cache(4096)
+def _names_body(value: str) -> bool:
+    return not _MARKED.isdisjoint(value.lower().split())
 
 
 def _keeps(element: Element) -> bool:
@@ -241,18 +247,15 @@ def _is_noise(element: Element) -> bool:
         return False
     if tag in ("h4", "h5"):
         return False
-    for name in [*classes(element), element.get("id") or ""]:
-        spoken = " ".join(_split(name))
-        if (spoken == "hidden" or _NOISE.search(f" {spoken} ")) and not _spares(element, spoken):
-            return True
-    return False
+    value = f"{element.get('class') or ''} {element.get('id') or ''}"
+    return any(not _spares(element, spoken) for spoken in _names_noise(value))
 
 
-_PIECES = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
-
-
-def _split(name: str) -> list[str]:
-    return [piece.lower() for piece in _PIECES.findall(name)]
+@lru_cache(4096)
+def _names_noise(value: str) -> list[str]:
+    """Those of the names, spelled out in words, that stand for something around a text."""
+    spoken = (" ".join(piece.lower() for piece in _PIECES.findall(name)) for name in value.split())
+    return [words for words in spoken if words == "hidden" or _NOISE.search(f" {words} ")]
 
 
 def _spares(element: Element, spoken: str) -> bool:

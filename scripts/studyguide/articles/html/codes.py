@@ -1,15 +1,16 @@
 """Code blocks: the text of the code to the byte, without line numbers and buttons, and its language."""
 
 import re
+from functools import lru_cache
 
 from studyguide.articles.html.dom import Element, classes
 
 _GUTTER = re.compile(
-    r"""(?ix)^(?:gutter|lineno|linenos|linenodiv|line-?numbers?|line-numbers-rows|line-numbers-wrapper|linenumber|line_numbers
-      |lnt|ln|ln-num|rouge-gutter|hljs-ln-numbers|hljs-ln-n|blob-num|code-snippet__line-index|codeblock-linenumber
+    r"""(?ix)^(?:gutter|lineno|linenos|linenodiv|line-?numbers?|line-numbers-rows|line-numbers-wrapper|linenumber
+      |line_numbers      |lnt|ln|ln-num|rouge-gutter|hljs-ln-numbers|hljs-ln-n|blob-num|code-snippet__line-index|codeblock-linenumber
       |react-syntax-highlighter-line-number|crayon-nums|pre-numbering|enlighter-linenumber|CodeMirror-linenumber|no-select
-      |copy|copy-?btn|copybtn|copy-?button|copy-code.*|btn-copy|btn-clipboard|clipboard.*|hljs-button|code-copy.*|buttonGroup.*
-      |rouge-gutter|toolbar|toolbar-item|language-tag|lang-label|code-lang|code-header|highlight-tools|prompt)$"""
+      |copy|copy-?btn|copybtn|copy-?button|copy-code.*|btn-copy|btn-clipboard|clipboard.*|hljs-button
+      |code-copy.*|buttonGroup.*|rouge-gutter|toolbar|toolbar-item|language-tag|lang-label|code-lang|code-header|highlight-tools|prompt)$"""
 )
 _LANGUAGE = re.compile(
     r"(?i)^(?:language|lang|highlight-source|highlight-text|highlight|hl|brush:?|sourceCode)[-_:]([\w+#.-]+?);?$"
@@ -37,6 +38,7 @@ _KNOWN = frozenset(
 _TITLE = re.compile(
     r"(?i)^(?:code-?block-?(?:caption|title)|code-(?:title|caption|name|filename)|filename|file-name)(?:$|[_-])"
 )
+_LINES = frozenset(["line", "code-line", "cl"])
 _WRAPPERS = frozenset(
     re.findall(
         r"\S+",
@@ -88,9 +90,15 @@ def _outside(element: Element, pre: Element) -> bool:
 
 
 def _is_gutter(element: Element) -> bool:
-    return any(_GUTTER.match(name) for name in classes(element)) or (
-        element.get("data-line-number") is not None and not "".join(element.itertext()).strip()
-    )
+    value = element.get("class")
+    if value and _names_gutter(value):
+        return True
+    return element.get("data-line-number") is not None and not "".join(element.itertext()).strip()
+
+
+@lru_cache(4096)
+def _names_gutter(value: str) -> bool:
+    return any(_GUTTER.match(name) for name in value.split())
 
 
 def _in_gutter(element: Element, top: Element) -> bool:
@@ -163,7 +171,9 @@ class _Lines:
             if not (_is_row(child) and not (child.tail or "").strip()):
                 self.write(child.tail)
         if row:
-            self.ended = not (self.parts and self.parts[-1].endswith("\n") and "".join(element.itertext()).endswith("\n"))
+            self.ended = not (
+                self.parts and self.parts[-1].endswith("\n") and "".join(element.itertext()).endswith("\n")
+            )
 
 
 def _is_row(element: Element) -> bool:
@@ -175,8 +185,9 @@ def _is_row(element: Element) -> bool:
 
 def _is_line(element: Element) -> bool:
     """A span that stands for a line: another of the kind follows or precedes it with nothing between."""
-    names = classes(element)
-    if not ("line" in names or "code-line" in names or "cl" in names or element.get("data-line") is not None):
+    value = element.get("class") or ""
+    names = value.split() if "line" in value or "cl" in value else []
+    if _LINES.isdisjoint(names) and element.get("data-line") is None:
         return False
     before, after = element.getprevious(), element.getnext()
     if before is not None and before.tag == "span" and classes(before)[:1] == names[:1]:

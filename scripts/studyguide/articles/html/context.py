@@ -19,8 +19,10 @@ class Context:
     folder: Path | None = None
     """The only folder from which local images are read."""
     notes: Footnotes = field(default_factory=Footnotes)
-    heading_ids: frozenset[str] = frozenset()
-    """Ids that links of the page may lead to, because a heading stands there."""
+    anchors: dict[str, str] = field(default_factory=dict)
+    """Ids of the page, and the key of the heading in whose section each stands: links lead there."""
+    keys: dict[Element, str] = field(default_factory=dict)
+    """The key of each heading."""
     found: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
     losses: list[Loss] = field(default_factory=list)
     assets: dict[str, bytes] = field(default_factory=dict)

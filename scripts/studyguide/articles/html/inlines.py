@@ -211,7 +211,8 @@ def target(href: str, page: Context) -> str:
     """The address that a link leads to: absolute, past redirecting pages, or `#id` of a heading of this page."""
     here, _, fragment = href.partition("#")
     if fragment and (not here or here.rstrip("/") == page.url.rstrip("/") or here == urlsplit(page.url).path):
-        return f"#{unquote(fragment)}" if unquote(fragment) in page.heading_ids else ""
+        key = page.anchors.get(unquote(fragment))
+        return f"#{key}" if key else ""
     if not here:
         return ""
     parts = urlsplit(href) if "[" not in href else urlsplit("")

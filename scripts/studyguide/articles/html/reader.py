@@ -9,9 +9,10 @@ from markdown_it.token import Token
 
 from studyguide.articles import tokens as make
 from studyguide.articles.article import Article
-from studyguide.articles.html import blocks, body, dom, footnotes, page
+from studyguide.articles.html import blocks, body, dom, footnotes, page, unrendered
 from studyguide.articles.html.context import Context
 from studyguide.articles.html.decode import decode
+from studyguide.myst.parse import count
 
 _HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 
@@ -29,7 +30,11 @@ def read_html(data: bytes, source: str, *, charset: str = "", folder: Path | Non
     element = body.find(root)
     body.clean(element)
     context = Context(url=head.url, typeset=head.typeset, folder=folder)
-    tokens = _read(element, context)
+    tokens = unrendered.read(element)
+    if tokens is None:
+        tokens = _read(element, context)
+    else:
+        context.found = count(tokens)
     title = _title(tokens, head)
     tokens = _without_title(tokens, title, context)
     regularise(tokens)
@@ -64,36 +69,29 @@ def read_fragment(
 
 def _read(element: dom.Element, context: Context) -> list[Token]:
     context.notes = footnotes.find(element)
-    ids = set()
-    for heading in element.iter(*_HEADINGS):
-        ids.update(inner.get("id") or inner.get("name") for inner in heading.iter())
-        outer = heading.getparent()
-        if outer is not None and next(iter(outer), None) is heading:
-            ids.add(outer.get("id"))
-    context.heading_ids = frozenset(unquote(name) for name in ids if name)
+    _name_headings(element, context)
     tokens = blocks.read(element, context)
     while context.notes.texts and tokens and tokens[-1].type == "hr":
         tokens.pop()
     for label, text in context.notes.texts.items():
         note = blocks.read(text, context) or make.paragraph([make.text("…")])
         tokens += make.footnote(label, note)
-    _name_headings(tokens)
     return tokens
 
 
-def _name_headings(tokens: list[Token]) -> None:
-    """One id for each heading, and links to its other ids led to that one."""
-    names: dict[str, str] = {}
-    for token in tokens:
-        if token.type == "heading_open" and token.meta.get("ids"):
-            first = unquote(token.meta["ids"][0])
-            token.attrs["id"] = first
-            names |= {unquote(name): first for name in token.meta["ids"]}
-            token.meta = {}
-    for token in tokens:
-        for child in token.children or []:
-            if child.type == "link_open" and str(child.attrs["href"]).startswith("#"):
-                child.attrs["href"] = f"#{names.get(child.attrs['href'][1:], child.attrs['href'][1:])}"
+def _name_headings(article: dom.Element, context: Context) -> None:
+    """A key for each heading, and for every id of the page the key of the heading in whose section it stands."""
+    key = ""
+    for element in article.iter():
+        if element.tag in _HEADINGS:
+            key = f"{len(context.keys) + 1}"
+            context.keys[element] = key
+            outer = element.getparent()
+            if outer is not None and outer.get("id") and next(iter(outer), None) is element:
+                context.anchors[outer.get("id")] = key
+        for name in (element.get("id"), element.get("name")):
+            if name and key:
+                context.anchors.setdefault(unquote(name), key)
 
 
 def _normal(text: str) -> str:
