@@ -11,6 +11,7 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
 
+from studyguide.site import home
 from studyguide.site.book import book_of
 from studyguide.site.numbers import chapter_numbers
 from studyguide.site.opening import openings_of
@@ -90,6 +91,8 @@ def refresh(app: Sphinx, env: BuildEnvironment) -> list[str]:
         facts = openings_of(app).of(doc)
         box = [facts.before, facts.after, facts.minutes, facts.status] if facts else []
         now[doc] = _digest([own[section] if section else elsewhere, around, box])
+    facts = [[s.id, s.title, s.minutes, s.docname] for s in home.stops(book_of(app)).values()]
+    now[app.config.root_doc] = _digest([elsewhere, facts, list(home.requirements(book_of(app)).items())])
     before = getattr(env, "studyguide_frames", {})
     env.studyguide_frames = now
     return [doc for doc in now if before.get(doc) != now[doc]]
@@ -124,7 +127,7 @@ def _quote(text: str) -> str:
     return quote(text, safe="")
 
 
-def page_context(app: Sphinx, pagename: str, templatename: str, context: dict, doctree) -> None:
+def page_context(app: Sphinx, pagename: str, templatename: str, context: dict, doctree) -> str | None:
     """At `html-page-context`: `frame`, all that the templates show around the text."""
     sidebar = sidebar_of(app)
     section = sidebar.section_of(pagename)
@@ -132,18 +135,25 @@ def page_context(app: Sphinx, pagename: str, templatename: str, context: dict, d
     context["script_files"] = [f for f in context["script_files"] if _name(f) not in UNUSED_SCRIPTS]
     context["css_files"] = [f for f in context["css_files"] if not _name(f).startswith(UNUSED_STYLES)]
     written = doctree is not None
+    book, is_home = book_of(app), pagename == app.config.root_doc
+    front = (
+        {"cover": home.cover(book), "chart": home.chart(book, pathto), "routes": home.routes(book)} if is_home else None
+    )
     context["frame"] = SimpleNamespace(
-        book_title=app.config.html_title or book_of(app).plan.title,
+        book_title=app.config.html_title or book.plan.title,
         author=app.config.author,
         policy=content_policy(),
         early_script=Markup(EARLY_SCRIPT),
         description="",
-        is_home=pagename == app.config.root_doc,
+        is_home=is_home,
+        is_chapter=book.chapter_at(pagename) is not None,
+        home=home.contents(book, pathto) if is_home else None,
         accent=section.accent if section else 0,
         sidebar=sidebar.render(pagename, pathto),
         local_toc=Markup(context["toc"]) if written and context.get("display_toc") else "",
         links=page_links(app.config.html_theme_options, pagename, context.get("title", "")) if written else [],
     )
+    return "home.html" if is_home else None
 
 
 def _name(file) -> str:

@@ -2,7 +2,7 @@
 window.studyguideSearch = (() => {
   "use strict";
   // The form in which text and query are compared: no case, no full width, no space but between Latin words.
-  const normal = (text) => text.normalize("NFKC").toLowerCase()
+  const normal = (text) => text.normalize("NFKC").toLowerCase().replace(/[\u2061-\u2064]/g, "")
     .replace(/[ \t\u00a0]+/g, " ").replace(/ (?!\w)|(?<!\w) /g, "");
   const sections = [];
   let words = null;

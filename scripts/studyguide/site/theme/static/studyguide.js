@@ -139,6 +139,96 @@
     if (input.value) run(); else input.focus();
   }
 
+  // Progress: kept in this browser only.
+  const progress = (() => { try { return JSON.parse(store.get("progress")) || {}; } catch { return {}; } })();
+  progress.read ??= {};
+  const save = () => store.set("progress", JSON.stringify(progress));
+  const page = document.body.dataset.page;
+  const showRead = () => {
+    for (const item of $$("[data-page]")) item.classList.toggle("read", item !== document.body && item.dataset.page in progress.read);
+  };
+  showRead();
+  const done = $(".done button");
+  if (done) {
+    const name = () => { done.textContent = page in progress.read ? "已读完，点按取消" : "标为读完"; };
+    done.hidden = false;
+    name();
+    done.addEventListener("click", () => {
+      if (page in progress.read) delete progress.read[page]; else progress.read[page] = new Date().toISOString().slice(0, 10);
+      save();
+      name();
+      showRead();
+    });
+    addEventListener("pagehide", () => {
+      const above = $$("article section[id]").filter((section) => section.getBoundingClientRect().top < 120).pop();
+      const heading = (above || document).querySelector("h1, h2, h3").cloneNode(true);
+      for (const extra of $$(".headerlink, .section-number", heading)) extra.remove();
+      progress.last = { page, hash: above ? above.id : "", title: document.title.split(" · ")[0], section: heading.textContent.trim() };
+      save();
+    });
+  }
+  const resume = $(".resume");
+  if (resume) {
+    const { last } = progress;
+    if (last) {
+      $("a", resume).href = `${base}${last.page}.html${last.hash ? `#${last.hash}` : ""}`;
+      $("span", resume).textContent = last.section === last.title ? last.title : `${last.title} › ${last.section}`;
+      resume.hidden = false;
+    }
+    const box = $(".progress"), total = $$(".map a[data-page]").length;
+    box.hidden = false;
+    const tell = () => { $(".progress-count", box).textContent = `读完 ${Object.keys(progress.read).length} 章，已写 ${total} 章。`; };
+    tell();
+    $(".export", box).addEventListener("click", () => {
+      const link = document.createElement("a");
+      link.href = `data:application/json,${encodeURIComponent(JSON.stringify(progress, null, 1))}`;
+      link.download = "progress.json";
+      link.click();
+    });
+    $(".import", box).addEventListener("click", () => {
+      const picker = document.createElement("input");
+      picker.type = "file";
+      picker.accept = ".json,application/json";
+      picker.addEventListener("change", async () => {
+        try {
+          const { read, last: place } = JSON.parse(await picker.files[0].text());
+          Object.assign(progress.read, read);
+          if (place) progress.last = place;
+          save();
+          tell();
+          showRead();
+        } catch { $(".progress-count", box).textContent = "这不是从这里导出的进度文件。"; }
+      });
+      picker.click();
+    });
+  }
+
+  // The map: what leads to the chapter under the pointer or the focus.
+  const map = $(".map");
+  if (map) {
+    const edges = $$("path", map), note = $(".map-note"), plain = note.textContent;
+    const show = (node) => {
+      const way = new Set(node ? [node.dataset.id] : []);
+      for (let grew = true; grew;) {
+        grew = false;
+        for (const edge of edges) if (way.has(edge.dataset.to) && !way.has(edge.dataset.from)) { way.add(edge.dataset.from); grew = true; }
+      }
+      map.classList.toggle("tracing", Boolean(node));
+      for (const edge of edges) edge.classList.toggle("on", way.has(edge.dataset.to));
+      let minutes = 0;
+      for (const stop of $$("[data-id]", map)) {
+        stop.classList.toggle("on", way.has(stop.dataset.id));
+        if (way.has(stop.dataset.id)) minutes += Number(stop.dataset.minutes);
+      }
+      const time = `${minutes >= 60 ? `${Math.floor(minutes / 60)} 小时 ` : ""}${minutes % 60 ? `${minutes % 60} 分` : ""}`;
+      note.textContent = node ? `读到“${$("title", node).textContent.replace(/（[^（]*）$/, "")}”共 ${way.size} 章，约 ${time.trim()}。` : plain;
+    };
+    for (const stop of $$("[data-id]", map)) {
+      for (const event of ["pointerenter", "focusin"]) stop.addEventListener(event, () => show(stop));
+      for (const event of ["pointerleave", "focusout"]) stop.addEventListener(event, () => show(null));
+    }
+  }
+
   const local = $(".on-this-page details");
   if (local) {
     const wide = matchMedia("(min-width: 84rem)");
