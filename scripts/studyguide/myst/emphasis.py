@@ -67,7 +67,8 @@ def _tidy(pieces: list[Piece]) -> list[Piece]:
                 isinstance(after, Mark) and not after.opens and isinstance(here, str) and here[-1] in " \n\t\u3000\xa0"
             ):
                 body = here.rstrip()
-                if body.endswith("\\"):
+                slashes = len(body) - len(body.rstrip("\\"))
+                if slashes % 2 and here[len(body)] == "\n":  # a hard break
                     body, tail = body[:-1], "\\" + here[len(body) :]
                 else:
                     tail = here[len(body) :]

@@ -26,24 +26,27 @@ THEMES = {
     "hljs": f'<pre><code class="hljs python">{ESCAPED}</code></pre>',
     "brush": f'<pre class="brush: python; gutter: true">{ESCAPED}</pre>',
     "data-lang": f'<pre data-lang="python"><code>{ESCAPED}</code></pre>',
-    "pandoc": f'<div class="sourceCode"><pre class="sourceCode python"><code class="sourceCode python">{ESCAPED}</code></pre></div>',
-    "sphinx": f'<div class="highlight-python notranslate"><div class="highlight"><pre><span></span>{ESCAPED}</pre></div></div>',
+    "pandoc": f'<div class="sourceCode"><pre class="sourceCode python"><code>{ESCAPED}</code></pre></div>',
+    "sphinx": f'<div class="highlight-python"><div class="highlight"><pre><span></span>{ESCAPED}</pre></div></div>',
     "gutter table": '<figure class="highlight python"><table><tr><td class="gutter"><pre>'
     + rows(lambda number, text: f'<span class="line">{number}</span><br>')
     + '</pre></td><td class="code"><pre>'
     + rows(lambda number, text: f'<span class="line">{text}</span><br>')
     + "</pre></td></tr></table></figure>",
-    "pygments table": '<div class="highlight"><table class="highlighttable"><tr><td class="linenos"><div class="linenodiv"><pre>1\n2\n3\n4'
-    f'</pre></div></td><td class="code"><div><pre class="language-python">{ESCAPED}</pre></div></td></tr></table></div>',
+    "pygments table": '<div class="highlight"><table class="highlighttable"><tr>'
+    '<td class="linenos"><div class="linenodiv">'
+    "<pre>1\n2\n3\n4</pre></div></td>"
+    f'<td class="code"><div><pre class="language-python">{ESCAPED}</pre></div></td></tr></table></div>',
     "table in pre": '<pre><code class="hljs language-python"><table class="hljs-ln"><tbody>'
     + rows(
         lambda number, text: (
-            f'<tr><td class="hljs-ln-numbers" data-line-number="{number}"></td><td class="hljs-ln-code">{text}</td></tr>'
+            f'<tr><td class="hljs-ln-numbers" data-line-number="{number}"></td><td>{text}</td></tr>'
         )
     )
     + "</tbody></table></code></pre>",
     "list in pre": '<pre class="python"><ol>' + rows(lambda number, text: f"<li>{text}</li>") + "</ol></pre>",
-    "copy button": f'<div class="language-python"><button class="copy">Copy</button><span class="lang">python</span><pre><code>{ESCAPED}</code></pre></div>',
+    "copy button": '<div class="language-python"><button class="copy">Copy</button><span class="lang">python</span>'
+    f"<pre><code>{ESCAPED}</code></pre></div>",
     "lines without ends": '<pre><code class="language-python">'
     + rows(lambda number, text: f'<span class="line">{text}</span>')
     + "</code></pre>",

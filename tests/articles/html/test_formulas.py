@@ -87,7 +87,7 @@ def test_label_becomes_the_label_of_the_block():
         ("<mroot><mi>x</mi><mn>3</mn></mroot>", r"\sqrt[3]{x}"),
         (
             "<mrow><mo>{</mo><mtable><mtr><mtd><mn>1</mn></mtd><mtd><mi>x</mi></mtd></mtr></mtable></mrow>",
-            r"\{\begin{cases} 1 & x \end{cases}",
+            r"\begin{cases} 1 & x \end{cases}",
         ),
         ("<mrow><mi>log</mi><mi>x</mi></mrow>", r"\log x"),
         ("<mi mathvariant='double-struck'>R</mi>", r"\mathbb{R}"),
@@ -103,3 +103,21 @@ def test_formula_picture_with_tex_in_its_text():
     """A picture of a formula is the formula; another picture with a text is a picture."""
     assert written('<p>设<img class="latex" src="/l.png" alt="\\frac{1}{n}">个</p>') == "设$\\frac{1}{n}$个\n"
     assert "![" in written('<p><img src="https://example.org/cat.png" alt="x_1"></p>')
+
+
+def test_drawing_without_source_is_a_gap_and_a_loss():
+    """A formula that the page holds only as strokes leaves a visible mark."""
+    body = '<p>设<mjx-container jax="SVG"><svg><path d="M0 0"></path></svg></mjx-container>为</p>'
+    article = read_html(
+        f"<html><head><meta charset='utf-8'></head><body><article>{body}</article></body></html>".encode(), "p"
+    )
+    assert render(article.tokens) == "设{gap}`公式`为\n"
+    assert [loss.what for loss in article.losses] == ["math: a formula that is only a drawing"]
+    assert article.found["math"] == 1
+
+
+def test_rows_alone_in_a_paragraph_are_displayed():
+    """An environment with rows that has a paragraph of its own is no inline formula."""
+    assert written(r'<p><img eeimg="1" alt="\begin{cases} a \\ b \end{cases}" src="/equation?tex=a"></p>').startswith(
+        "$$\n"
+    )

@@ -106,6 +106,9 @@ def paragraphs(tokens: Sequence[Token]) -> list[Token]:
 
     def flush() -> None:
         body = inlines.squeeze(run)
+        if len(body) == 1 and body[0].type == "math_inline" and "\\begin{" in body[0].content:
+            out.extend(formula_block(body[0].content))  # rows of an environment, alone in a paragraph
+            body = []
         if body and not _CONTENTS.match("".join(token.content for token in body)):
             out.extend(make.paragraph(body))
         run.clear()
@@ -134,10 +137,7 @@ def formula_block(tex: str) -> list[Token]:
 
 
 def _display(element: Element, tex: str, display: bool, page: Context) -> list[Token]:
-    if not tex:
-        return []
-    page.found["math"] += 1
-    return formula_block(tex) if display else make.paragraph([make.math(tex)])
+    return paragraphs([inlines.formula(element, tex, display, page)]) if tex else []
 
 
 def _code(element: Element, page: Context) -> list[Token]:

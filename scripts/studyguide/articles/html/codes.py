@@ -7,9 +7,9 @@ from studyguide.articles.html.dom import Element, classes
 
 _GUTTER = re.compile(
     r"""(?ix)^(?:gutter|lineno|linenos|linenodiv|line-?numbers?|line-numbers-rows|line-numbers-wrapper|linenumber
-      |line_numbers      |lnt|ln|ln-num|rouge-gutter|hljs-ln-numbers|hljs-ln-n|blob-num|code-snippet__line-index|codeblock-linenumber
-      |react-syntax-highlighter-line-number|crayon-nums|pre-numbering|enlighter-linenumber|CodeMirror-linenumber|no-select
-      |copy|copy-?btn|copybtn|copy-?button|copy-code.*|btn-copy|btn-clipboard|clipboard.*|hljs-button
+      |line_numbers|lnt|ln|ln-num|rouge-gutter|hljs-ln-numbers|hljs-ln-n|blob-num|code-snippet__line-index
+      |codeblock-linenumber|react-syntax-highlighter-line-number|crayon-nums|pre-numbering|enlighter-linenumber|CodeMirror-linenumber
+      |no-select|copy|copy-?btn|copybtn|copy-?button|copy-code.*|btn-copy|btn-clipboard|clipboard.*|hljs-button
       |code-copy.*|buttonGroup.*|rouge-gutter|toolbar|toolbar-item|language-tag|lang-label|code-lang|code-header|highlight-tools|prompt)$"""
 )
 _LANGUAGE = re.compile(
@@ -20,8 +20,8 @@ _NO_LANGUAGE = frozenset(
     re.findall(
         r"\S+",
         """highlight hljs notranslate default none plain plaintext text txt nohighlight prettyprint linenums code
-        codehilite sourcecode line-numbers highlighter-rouge undefined auto literal-block wrap numberlines chroma block code-block
-        prism copyable prettyprinted shiki input_area true false rouge-code vp-adaptive-theme""",
+        codehilite sourcecode line-numbers highlighter-rouge undefined auto literal-block wrap numberlines chroma block
+        code-block prism copyable prettyprinted shiki input_area true false rouge-code vp-adaptive-theme""",
     )
 )
 _KNOWN = frozenset(

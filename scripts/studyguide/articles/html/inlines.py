@@ -67,10 +67,9 @@ def one(element: Element, page: Context) -> list[Token]:
     label = page.notes.refs.get(element)
     if label is not None:
         return [make.footnote_ref(label)]
-    formula = maths.read(element)
-    if formula is not None:
-        tex, display = formula
-        return [_formula(tex, display, page)] if tex else []
+    found = maths.read(element)
+    if found is not None:
+        return [formula(element, *found, page)] if found[0] else []
     handler = _HANDLERS.get(element.tag)
     if handler:
         return handler(element, page)
@@ -86,8 +85,12 @@ def flat(token: Token) -> Token:
     return token
 
 
-def _formula(tex: str, display: bool, page: Context) -> Token:
+def formula(element: Element, tex: str, display: bool, page: Context) -> Token:
+    """The token of a formula, or the mark of one that is only a drawing."""
     page.found["math"] += 1
+    if tex == maths.LOST:
+        page.lose(element, "math: a formula that is only a drawing")
+        return make.gap("公式")
     token = make.math(tex)
     if display:
         token.type, token.markup = "math_inline_double", "$$"

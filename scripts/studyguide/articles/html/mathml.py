@@ -19,7 +19,7 @@ _MACROS = _pairs("""
 ⊆ subseteq  ∪ cup  ∩ cap  ∅ emptyset  ∀ forall  ∃ exists  ¬ neg  ∧ wedge  ∨ vee  ⊕ oplus  ⊗ otimes
 ⊙ odot  × times  ÷ div  ⋅ cdot  · cdot  ∘ circ  ± pm  ∓ mp  ≤ le  ≥ ge  ≠ ne  ≈ approx  ≡ equiv
 ∼ sim  ≃ simeq  ∝ propto  ≪ ll  ≫ gg  → to  ← leftarrow  ⇒ Rightarrow  ⇐ Leftarrow  ⇔ Leftrightarrow
-↔ leftrightarrow  ↦ mapsto  ⟶ longrightarrow  … ldots  ⋯ cdots  ⋮ vdots  ⋱ ddots  ∣ mid  ∥ parallel
+↔ leftrightarrow  ↦ mapsto  ⟶ longrightarrow  … ldots  ⋯ cdots  ⋮ vdots  ⋱ ddots  ∣ mid  ∥ |
 ⊤ top  ⊥ perp  ⟨ langle  ⟩ rangle  ⌈ lceil  ⌉ rceil  ⌊ lfloor  ⌋ rfloor  ‖ |  ℓ ell  ℏ hbar  ′ prime
 † dagger  ℝ mathbb{R}  ℕ mathbb{N}  ℤ mathbb{Z}  𝔼 mathbb{E}  ℂ mathbb{C}
 """) | {"\u2212": "-", "\u2217": "*", "\u2061": "", "\u2062": "", "\u2063": "", "\xa0": " "}
@@ -72,7 +72,11 @@ def _kids(node: Node) -> list[Node]:
 
 def _row(node: Node) -> str:
     parts: list[str] = []
-    for child in _kids(node):
+    kids = _kids(node)
+    for at, child in enumerate(kids):
+        after = kids[at + 1] if at + 1 < len(kids) else None
+        if after is not None and _tag(after) == "mtable" and (child.text or "").strip() == "{":
+            continue  # the brace of `cases`
         part = _tex(child)
         if parts and re.search(r"\\[a-zA-Z]+$", parts[-1]) and re.match(r"[a-zA-Z]", part):
             parts.append(" ")
@@ -139,8 +143,9 @@ def _scripts(node: Node) -> str:
         if kind in ("msup", "msubsup", "mover", "munderover") and len(kids) > (1 if low is None else 2)
         else None
     )
-    if high is not None and re.fullmatch(r"(?:\\prime ?)+", _tex(high)):
-        return base + (f"_{_group(low)}" if low is not None else "") + "'" * _tex(high).count("prime")
+    if high is not None and re.fullmatch(r"(?:\\prime ?|')+", _tex(high)):
+        primes = len(re.findall(r"\\prime|'", _tex(high)))
+        return base + (f"_{_group(low)}" if low is not None else "") + "'" * primes
     return base + (f"_{_group(low)}" if low is not None else "") + (f"^{_group(high)}" if high is not None else "")
 
 

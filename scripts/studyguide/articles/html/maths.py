@@ -21,6 +21,10 @@ _ENVIRONMENT = re.compile(
 _FORMULA_IMAGE = re.compile(r"(?i)(?:^|[/_.?&=-])(?:latex|tex|equation|eqn?|math|formula|cht=tx)(?:[/_.?&=-]|$)")
 
 
+LOST = "\0"
+"""Stands for the TeX of a formula that is there only as a drawing."""
+
+
 def repair(tex: str) -> str:
     """TeX as its author wrote it, as far as the damage that Markdown engines do can be known.
 
@@ -54,9 +58,9 @@ def undelimited(text: str) -> tuple[str, bool | None]:
 
 
 def read(element: Element) -> tuple[str, bool] | None:
-    """TeX and whether it is displayed, of an element that is a formula; ("", False) for a second copy of one.
+    """TeX and whether it is displayed, of an element that is a formula; None for one that is none.
 
-    None for an element that is no formula.
+    The TeX is empty for a second copy of a formula, and `LOST` for a drawing that cannot be read.
     """
     tag = element.tag
     if tag == "script":
@@ -152,7 +156,7 @@ def _mathjax(element: Element) -> tuple[str, bool]:
     if source:
         return _mathml_text(source, display)
     inner = next(element.iter("math"), None)
-    return (_mathml(inner)[0], display) if inner is not None else ("", False)
+    return (_mathml(inner)[0] if inner is not None else LOST), display
 
 
 def _mathml_text(source: str, display: bool) -> tuple[str, bool]:
@@ -174,7 +178,7 @@ def _container(element: Element) -> tuple[str, bool] | None:
     if inner is not None:
         return _mathml(inner)[0], display
     label = element.get("aria-label") or ""
-    return (repair(label), display) if looks_like_tex(label) else (mathml.from_svg(element), display)
+    return repair(label) if looks_like_tex(label) else mathml.from_svg(element) or LOST, display
 
 
 def _data(element: Element) -> tuple[str, bool]:
