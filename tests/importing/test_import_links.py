@@ -2,6 +2,8 @@
 
 import pytest
 
+from importing.samples import convert
+
 from studyguide.importing.links import key, resolver, table
 
 KNOWN = table([(["posts/a/index.md", "https://example.org/2024/a/"], "one/a"), (["posts/b.html", ""], "two/b")])
@@ -37,3 +39,19 @@ def test_resolve(page: tuple[str, str], href: str, expected: str):
 def test_key_of_an_index_page():
     """A folder, its index page and the page without suffix are one."""
     assert len({key(a) for a in ("https://e.org/a/", "https://e.org/a", "http://www.e.org/a/index.html#x")}) == 1
+
+
+def test_posts_that_link_to_each_other(tmp_path):
+    """Markdown posts, by relative path and wiki link; a link to a post that is not there is a loss and keeps its text."""
+    posts = tmp_path / "posts"
+    posts.mkdir()
+    head = "---\ntitle: {}\n---\n\n"
+    (posts / "lora.md").write_text(head.format("LoRA 微调") + "LoRA 见[适配器](adapter.md#瓶颈)和[没有](none.md)。\n", "utf-8")
+    (posts / "adapter.md").write_text(head.format("Adapter 适配器") + "适配器是瓶颈层，另见 [[lora]]。\n", "utf-8")
+    entries = convert(posts, tmp_path / "guide")
+    texts = {entry.title: (tmp_path / "guide" / entry.chapter).read_text("utf-8") for entry in entries.values()}
+    assert "[lora](../fine-tuning/lora.md)" in texts["Adapter 适配器"]
+    assert "[适配器](../fine-tuning/adapter.md)和没有。" in texts["LoRA 微调"]
+    lost = [loss for entry in entries.values() for loss in entry.losses]
+    assert len(lost) == 1
+    assert "none.md" in str(lost[0])

@@ -147,6 +147,8 @@ class Inlines:
             if anchor is not None:
                 written = "".join(child.content for child in inner)
                 return make.link(f"#{anchor.id}", [make.text(anchor.text)] if written == href[1:] else inner, title)
+        elif not re.match(r"[a-z][a-z0-9+.-]*:", href, re.IGNORECASE):
+            return make.link(href, inner, title)  # perhaps another article: the importer resolves or drops it
         lose(f"links: {href[:80]} leads to nothing in the book, its text stays")
         return inner
 
