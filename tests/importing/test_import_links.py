@@ -1,7 +1,6 @@
 """Links between articles become references, links elsewhere stay, dead ones go."""
 
 import pytest
-
 from importing.samples import convert
 
 from studyguide.importing.links import key, resolver, table
@@ -42,12 +41,13 @@ def test_key_of_an_index_page():
 
 
 def test_posts_that_link_to_each_other(tmp_path):
-    """Markdown posts, by relative path and wiki link; a link to a post that is not there is a loss and keeps its text."""
+    """Posts find each other by relative path and wiki link; a link to nothing is a loss and keeps its text."""
     posts = tmp_path / "posts"
     posts.mkdir()
     head = "---\ntitle: {}\n---\n\n"
-    (posts / "lora.md").write_text(head.format("LoRA 微调") + "LoRA 见[适配器](adapter.md#瓶颈)和[没有](none.md)。\n", "utf-8")
-    (posts / "adapter.md").write_text(head.format("Adapter 适配器") + "适配器是瓶颈层，另见 [[lora]]。\n", "utf-8")
+    lora, adapter = "LoRA 见[适配器](adapter.md#瓶颈)和[没有](none.md)。\n", "适配器是瓶颈层，另见 [[lora]]。\n"
+    (posts / "lora.md").write_text(head.format("LoRA 微调") + lora, "utf-8")
+    (posts / "adapter.md").write_text(head.format("Adapter 适配器") + adapter, "utf-8")
     entries = convert(posts, tmp_path / "guide")
     texts = {entry.title: (tmp_path / "guide" / entry.chapter).read_text("utf-8") for entry in entries.values()}
     assert "[lora](../fine-tuning/lora.md)" in texts["Adapter 适配器"]
