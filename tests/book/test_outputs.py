@@ -59,8 +59,11 @@ def test_library_version(mini: Path):
     outputs.save(path, frozen)
     assert reason(mini) == "", "a library that is not locked cannot be stale"
     (mini / "requirements").mkdir()
-    (mini / "requirements/run.lock").write_text("numpy==2.0 \\\n    --hash=sha256:0\n", encoding="utf-8")
+    lock = mini / "requirements/run.lock"
+    lock.write_text("numpy==2.0 \\\n    --hash=sha256:0\n", encoding="utf-8")
     assert reason(mini) == "numpy 1.0 -> 2.0"
+    lock.write_text("numpy==1.0 ; python_version < '3.12'\nnumpy==2.0 ; python_version >= '3.12'\n", encoding="utf-8")
+    assert reason(mini) == "", "one of the pinned versions is enough"
 
 
 def test_run_gives_the_same_bytes(mini: Path):
@@ -118,3 +121,22 @@ def test_check_finds_a_claim_that_cannot_fail(mini: Path):
     (problem,) = execution.execute(mini / APPLE, mini, save=False).problems
     assert problem.code == "empty-assertion"
     assert "claim `sum`" in problem.message
+
+
+def test_without_java_its_cells_keep_their_outputs(mini: Path, monkeypatch: pytest.MonkeyPatch):
+    """Where there is no Java, a cell that needs it is not run, and its output and what it used stay as they were."""
+    edit(mini, ":tags: [claim-sum]", ":tags: [claim-sum, needs-java]")
+    monkeypatch.setattr(execution.shutil, "which", lambda _: "/usr/bin/java")
+    assert execution.execute(mini / APPLE, mini).skipped_java == 0
+    path = mini / "outputs/first/apple.ipynb"
+    frozen = outputs.load(path)
+    frozen.metadata[outputs.META]["versions"] = {"pyspark": "4.0"}
+    outputs.save(path, frozen)
+    edit(mini, "180", "190", "chapters/first/weights.txt")
+    monkeypatch.setattr(execution.shutil, "which", lambda _: None)
+    assert execution.execute(mini / APPLE, mini).skipped_java == 1
+    again = outputs.load(path)
+    assert again.cells[0].outputs == frozen.cells[0].outputs != []
+    assert "190" in str(again.cells[1].outputs)
+    assert again.metadata[outputs.META]["versions"] == {"pyspark": "4.0"}
+    assert reason(mini) == ""

@@ -64,8 +64,10 @@ def execute(path: Path, book: Path, *, save: bool = True) -> Run:
     if problems:
         return Run(chapter, seconds, facts["peak"], problems=problems)
     result = _frozen_notebook(cells, executed, frozen)
-    result.metadata[outputs.META] = _key(cells, facts, book).as_json()
-    skipped = len(cells) - len(runnable)
+    key, skipped = _key(cells, facts, book), len(cells) - len(runnable)
+    if skipped and frozen is not None:
+        key = key.with_old(outputs.Key.from_json(frozen.metadata[outputs.META]), book)
+    result.metadata[outputs.META] = key.as_json()
     if save:
         record = {"date": date.today().isoformat(), "seconds": round(seconds, 1), "peak_bytes": facts["peak"]}
         outputs.save_record(target, record)

@@ -35,6 +35,11 @@ class Key:
             "versions": dict(sorted(self.versions.items())),
         }
 
+    def with_old(self, old: "Key", book: Path) -> "Key":
+        """This key and what `old` knows of besides: files and libraries of cells that were not run this time."""
+        files = {name: file_hash(book / name) for name in old.files}
+        return Key(self.cells, files | self.files, old.versions | self.versions)
+
     @classmethod
     def from_json(cls, data: dict) -> "Key":
         """The key that `as_json` wrote."""
@@ -57,12 +62,16 @@ def file_hash(path: Path) -> str:
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", re.M)
 
 
-def locked_versions(book: Path) -> dict[str, str]:
-    """Version of every distribution in the lock files `requirements/*.lock` and in `requirements/torch.txt`."""
-    versions = {}
+def locked_versions(book: Path) -> dict[str, list[str]]:
+    """Versions of every distribution in the lock files `requirements/*.lock` and in `requirements/torch.txt`.
+
+    A lock file may pin a distribution more than once, for different versions of Python.
+    """
+    versions: dict[str, list[str]] = {}
     for path in [*sorted((book / "requirements").glob("*.lock")), book / "requirements" / "torch.txt"]:
         if path.exists():
-            versions.update((canonical(name), version) for name, version in _PIN.findall(read_text(path)))
+            for name, version in _PIN.findall(read_text(path)):
+                versions.setdefault(canonical(name), []).append(version)
     return versions
 
 
@@ -118,8 +127,8 @@ def stale_reason(cells: list[Cell], frozen: nbformat.NotebookNode | None, book: 
             return f"{Path(name).name} changed"
     locked = locked_versions(book)
     for name, version in key.versions.items():
-        if name in locked and locked[name] != version:
-            return f"{name} {version} -> {locked[name]}"
+        if version not in locked.get(name, [version]):
+            return f"{name} {version} -> {locked[name][0]}"
     return ""
 
 
