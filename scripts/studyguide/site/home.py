@@ -1,5 +1,6 @@
 """The first page: a cover drawn from the plan, the map of prerequisites, routes to where a reader wants to get."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ from studyguide.site import graph
 from studyguide.site.book import Book
 from studyguide.site.sidebar import ACCENTS
 
-WIDTH, ROW, MARGIN = 960, 76, 30
+WIDTH, ROW, MARGIN = 960, 82, 30
 """Units of the map: its width, the height of a layer, the space above and below."""
 
 
@@ -94,15 +95,18 @@ def chart(book: Book, uri: Callable[[str], str]) -> Markup:
         here = places[chapter_id]
         return round(here.across * WIDTH, 1), MARGIN + here.layer * ROW
 
+    rows = Counter(here.layer for here in places.values())
+    labels = {c: _wrapped(s.short, WIDTH / rows[places[c].layer] / 14 - 1) for c, s in known.items()}
     edges = []
     for chapter_id, above in graph.reduced(needs).items():
         x2, y2 = point(chapter_id)
         for need in above:
             x1, y1 = point(need)
-            bend = min(34 + (y2 - y1) * 0.2, 90)
+            y1 += 12 + 17 * len(labels[need])
+            bend = min(14 + (y2 - y1) * 0.3, 80)
             edges.append(
                 f'<path data-from="{need}" data-to="{chapter_id}" '
-                f'd="M{x1:g} {y1 + 7:g}C{x1:g} {y1 + bend:g} {x2:g} {y2 - bend:g} {x2:g} {y2 - 8:g}"/>'
+                f'd="M{x1:g} {y1:g}C{x1:g} {y1 + bend:g} {x2:g} {y2 - 8 - bend:g} {x2:g} {y2 - 8:g}"/>'
             )
     nodes = []
     for chapter_id, stop in known.items():

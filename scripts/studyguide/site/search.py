@@ -72,6 +72,8 @@ def text_of(block: nodes.Element) -> list[str]:
         if isinstance(node, (nodes.math, nodes.math_block)):
             pieces.append(shown_math(node.astext()))
             formulas.append(plain_tex(node.astext()))
+        elif isinstance(node, nodes.footnote_reference):
+            pieces.append(f"[{node.astext()}]")
         elif isinstance(node, nodes.Text):
             pieces.append(str(node))
         elif not isinstance(node, _LEFT_OUT):

@@ -42,6 +42,7 @@ def configure(app: Sphinx, config: Config) -> None:
     config.html_use_index = False
     config.html_domain_indices = False
     config.html_scaled_image_link = False
+    config.myst_update_mathjax = False
     config.nb_code_prompt_show = "展开代码"
     config.nb_code_prompt_hide = "收起代码"
 
@@ -136,9 +137,6 @@ def page_context(app: Sphinx, pagename: str, templatename: str, context: dict, d
     context["css_files"] = [f for f in context["css_files"] if not _name(f).startswith(UNUSED_STYLES)]
     written = doctree is not None
     book, is_home = book_of(app), pagename == app.config.root_doc
-    front = (
-        {"cover": home.cover(book), "chart": home.chart(book, pathto), "routes": home.routes(book)} if is_home else None
-    )
     context["frame"] = SimpleNamespace(
         book_title=app.config.html_title or book.plan.title,
         author=app.config.author,

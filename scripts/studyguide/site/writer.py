@@ -23,6 +23,10 @@ class BookTranslator(HTML5Translator):
             text = spoken(number[0]) if len(number) == 1 else ".".join(map(str, number))
             self.body.append(f'<span class="section-number">{text}</span> ')
 
+    def add_permalink_ref(self, node: nodes.Element, title: str) -> None:
+        """The link to a place, named in Chinese (Sphinx's catalogue lacks it)."""
+        super().add_permalink_ref(node, "这里的链接")
+
     def visit_title(self, node: nodes.Element) -> None:
         """Set what follows the colon of a chapter's title as its second line."""
         first = node[0] if node.children else None
@@ -46,6 +50,15 @@ class BookTranslator(HTML5Translator):
 
     def depart_colspec(self, node: nodes.Element) -> None:
         """Leave the widths of columns to their content: docutils would write them as inline styles."""
+
+    def visit_entry(self, node: nodes.Element) -> None:
+        """An empty corner of a table's head is no header cell."""
+        if isinstance(node.parent.parent, nodes.thead) and not node.astext().strip() and "morecols" not in node:
+            node.parent.column += 1
+            self.body.append(self.starttag(node, "td", ""))
+            self.context.append("</td>\n")
+        else:
+            super().visit_entry(node)
 
     def visit_figure(self, node: nodes.Element) -> None:
         """A figure's own width is that of its image."""

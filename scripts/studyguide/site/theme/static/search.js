@@ -59,7 +59,7 @@ window.studyguideSearch = (() => {
       (restA[0] === restB[1] && restA[1] === restB[0] && restA.slice(2) === restB.slice(2));
   };
   const corrected = (part) => {
-    if (!/^[a-z][a-z0-9_]{3,}$/.test(part)) return part;
+    if (!/^[a-z][a-z0-9_]{2,}$/.test(part)) return part;
     if (!words) {
       words = new Map();
       for (const { head, body } of sections) {

@@ -110,6 +110,7 @@
       attach(input, results);
       dialog.addEventListener("click", (event) => { if (event.target === dialog || event.target.closest("a")) dialog.close(); });
       dialog.addEventListener("keydown", (event) => {
+        if (event.key === "Escape") { event.preventDefault(); dialog.close(); }
         if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
         event.preventDefault();
         const stops = [input, ...$$("a, button", results)];

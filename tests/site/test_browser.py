@@ -1,0 +1,121 @@
+"""The built book in a real browser, from file:// addresses."""
+
+import random
+import re
+
+import pytest
+
+pytestmark = pytest.mark.browser
+CHAPTER = "chapters/attention/linear-attention.html"
+
+
+@pytest.fixture
+def tab(chromium):
+    """A fresh tab; what it logs and requests is kept on it."""
+    context = chromium.new_context(viewport={"width": 1440, "height": 900})
+    tab = context.new_page()
+    tab.said, tab.asked = [], []
+    tab.on("console", lambda message: tab.said.append(message.text))
+    tab.on("pageerror", lambda error: tab.said.append(str(error)))
+    tab.on("request", lambda request: tab.asked.append(request.url))
+    yield tab
+    context.close()
+
+
+def pages(site):
+    return sorted(path for path in site.rglob("*.html") if path != site / "index.html")
+
+
+@pytest.mark.parametrize("width", [390, 820, 1440])
+def test_every_page_is_quiet_and_fits(site, tab, width):
+    """Nothing in the console (policy violations are told there), no other host, no page wider than the screen."""
+    tab.set_viewport_size({"width": width, "height": 900})
+    for path in pages(site):
+        tab.goto(path.as_uri())
+        assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+    assert tab.said == []
+    assert not [address for address in tab.asked if not address.startswith(("file:", "data:"))]
+
+
+def test_formulas_have_the_font_and_need_no_script(site, chromium):
+    context = chromium.new_context(java_script_enabled=False)
+    tab = context.new_page()
+    tab.goto((site / CHAPTER).as_uri())
+    assert tab.locator("math").count() > 10
+    assert tab.locator(".equation math").first.bounding_box()["height"] > 20
+    assert "Studyguide Math" in tab.locator("mi").first.evaluate("e => getComputedStyle(e).fontFamily")
+    context.close()
+
+
+def test_any_piece_of_a_sentence_finds_its_page(site, tab):
+    texts = {}
+    for path in pages(site):
+        tab.goto(path.as_uri())
+        sentences = "[...document.querySelectorAll('article section p, article section li')].map(e => e.textContent)"
+        texts[path.relative_to(site).as_posix()] = [] if path.name == "search.html" else tab.evaluate(sentences)
+    pick, asked = random.Random(7), []
+    sources = [(name, " ".join(text.split())) for name, found in texts.items() for text in found]
+    sources = [(name, text) for name, text in sources if len(re.findall("[\u3400-\u9fff]", text)) > 8]
+    while len(asked) < 300:
+        name, text = pick.choice(sources)
+        length = pick.randint(2, 8)
+        start = pick.randrange(max(1, len(text) - length))
+        if text[start : start + length].strip() == text[start : start + length]:
+            asked.append((name, text[start : start + length]))
+    tab.goto((site / "search.html").as_uri() + "?q=注意力")
+    tab.wait_for_selector("#search-results a")
+    search = "query => studyguideSearch.search(query).pages.map(page => page.hits[0].href.split('#')[0])"
+    missed = [(name, query) for name, query in asked if name not in tab.evaluate(search, query)]
+    assert len(missed) <= 3, missed
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["线性注意力", "LATERAL VIEW", "lateral view", "softmax", "softmx", "O(n^2)", "O(n2)", "lat", "ＨＤＦＳ"],
+)
+def test_queries_that_must_find_something(site, tab, query):
+    tab.goto((site / "search.html").as_uri())
+    tab.fill("#q", query)
+    tab.locator("#search-results a").first.wait_for()
+    assert tab.locator("#search-results mark").count() > 0 or query.startswith("O(")
+
+
+def test_the_dialog_by_keyboard(site, tab):
+    tab.goto((site / CHAPTER).as_uri())
+    tab.keyboard.press("/")
+    tab.keyboard.type("常见误区")
+    tab.wait_for_selector(".search-dialog a")
+    tab.keyboard.press("ArrowDown")
+    tab.keyboard.press("Enter")
+    tab.wait_for_url("**/linear-attention.html#chang-jian-wu-qu")
+    tab.keyboard.press("Control+k")
+    assert tab.locator(".search-dialog[open]").count() == 1
+    tab.keyboard.press("Escape")
+    assert tab.locator(".search-dialog[open]").count() == 0
+    assert tab.said == []
+
+
+def test_dark_stays_dark(site, tab):
+    tab.goto((site / CHAPTER).as_uri())
+    tab.click(".theme-switch")
+    tab.wait_for_timeout(300)  # file:// pages share their storage between processes, a moment later
+    tab.goto((site / "chapters/data/store.html").as_uri())
+    assert tab.evaluate("document.documentElement.dataset.theme") == "dark"
+
+
+def test_progress_and_resume(site, tab):
+    tab.goto((site / CHAPTER).as_uri())
+    tab.click(".done button")
+    tab.goto((site / CHAPTER).as_uri() + "#shi-xian")
+    tab.wait_for_timeout(300)
+    tab.goto((site / "chapters/index.html").as_uri())
+    assert tab.locator(".resume a").get_attribute("href").endswith("linear-attention.html#shi-xian")
+    assert "读完 1 章" in tab.locator(".progress-count").inner_text()
+    assert tab.locator(".map .read").count() == 1
+
+
+def test_the_map_tells_the_way(site, tab):
+    tab.goto((site / "chapters/index.html").as_uri())
+    tab.locator(".map [data-id=linear-attention]").focus()
+    assert "共 4 章" in tab.locator(".map-note").inner_text()
+    assert tab.locator(".map [data-id].on").count() == 4
