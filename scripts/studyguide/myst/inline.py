@@ -128,7 +128,12 @@ def _pieces(tokens: Sequence[Token], anchors: Mapping[str, str], one_line: bool)
             out.append(_text(pending, kind))
             pending = ""
         if kind == "code_inline":
-            out.append(code_span(token.content))
+            content = token.content
+            while at < len(tokens) and tokens[at].type == "code_inline":  # their ticks would run together
+                content += tokens[at].content
+                at += 1
+            touching = bool(out) and isinstance(out[-1], str) and out[-1].endswith("`")
+            out.append(" " * touching + code_span(content))
         elif kind in ("math_inline", "math_inline_double"):
             out.append(math(token.content))
         elif kind == "hardbreak":

@@ -105,7 +105,7 @@ def paragraphs(tokens: Sequence[Token]) -> list[Token]:
     depth = 0
 
     def flush() -> None:
-        body = inlines.squeeze(run)
+        body = list(run) if len(run) == len(tokens) else inlines.squeeze(run)
         if len(body) == 1 and body[0].type == "math_inline" and "\\begin{" in body[0].content:
             out.extend(formula_block(body[0].content))  # rows of an environment, alone in a paragraph
             body = []

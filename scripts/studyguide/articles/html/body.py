@@ -3,6 +3,8 @@
 import re
 from functools import lru_cache
 
+from lxml import etree
+
 from studyguide.articles.html.dom import Element, drop, text_of, words
 
 _BODIES = [
@@ -136,6 +138,9 @@ _CONTAINERS = frozenset(
 _CONTENT = ("p", "pre", "li", "h1", "h2", "h3", "h4", "blockquote", "table", "math", "img", "figure")
 
 
+_text = etree.XPath("string()", smart_strings=False)
+
+
 def find(root: Element) -> Element:
     """The element that holds the article.
 
@@ -214,7 +219,8 @@ def _mass(element: Element) -> int:
 
 
 def _length(element: Element) -> int:
-    return sum(map(len, "".join(element.itertext()).split()))
+    text = _text(element)
+    return len(text) - text.count(" ") - text.count("\n") - text.count("\t")
 
 
 def _descend(element: Element) -> Element:

@@ -30,9 +30,10 @@ def find(tokens: Sequence[Token], typeset: bool) -> list[Token]:
 
     Parameters: `typeset` says that a script of the page does the same, so that a `$` is more likely to open a formula.
     """
-    whole = "".join(token.content if token.type == "text" else chr(_BASE + at) for at, token in enumerate(tokens))
-    if "$" not in whole and "\\(" not in whole and "\\[" not in whole and "\\begin{" not in whole:
+    texts = [token.content for token in tokens if token.type == "text"]
+    if not any("$" in text or "\\" in text for text in texts):
         return list(tokens)
+    whole = "".join(token.content if token.type == "text" else chr(_BASE + at) for at, token in enumerate(tokens))
     out: list[Token] = []
     start = at = 0
 

@@ -15,6 +15,8 @@ from studyguide.articles.html.decode import decode
 from studyguide.myst.parse import count
 
 _HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
+_PLACES = (*_HEADINGS, "a", "div", "section", "p", "li", "dt", "figure", "table", "sup", "pre")
+"""Elements whose ids links lead to; the many spans of formulas and code are left out."""
 
 
 def read_html(data: bytes, source: str, *, charset: str = "", folder: Path | None = None) -> Article:
@@ -82,14 +84,16 @@ def _read(element: dom.Element, context: Context) -> list[Token]:
 def _name_headings(article: dom.Element, context: Context) -> None:
     """A key for each heading, and for every id of the page the key of the heading in whose section it stands."""
     key = ""
-    for element in article.iter():
+    for element in article.iter(*_PLACES):
+        names = [element.get("id"), element.get("name")]
         if element.tag in _HEADINGS:
             key = f"{len(context.keys) + 1}"
             context.keys[element] = key
+            names += [inner.get("id") for inner in element.iter("span")]
             outer = element.getparent()
             if outer is not None and outer.get("id") and next(iter(outer), None) is element:
                 context.anchors[outer.get("id")] = key
-        for name in (element.get("id"), element.get("name")):
+        for name in names:
             if name and key:
                 context.anchors.setdefault(unquote(name), key)
 
