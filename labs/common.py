@@ -15,7 +15,7 @@ Every results file holds, besides the keys that its lab's docstring describes:
     complete   false until the last measurement is in; a killed run keeps what it has
     small      true for toy sizes: such figures say nothing about speed
     commit     git commit of the script, from git or from the variable LAB_COMMIT (a copy without .git)
-    files      {path: SHA-256} of the script and of this module, so that the commit can be checked
+    files      {path: SHA-256} of the script and of the modules beside it that it uses: the commit can be checked
     device     {type, name, driver, capability, multiprocessors, memory_mib, l2_mib, power_limit_w}; null where unknown
     versions   {python, torch, triton, cuda, cudnn}; null where absent
 
@@ -31,12 +31,20 @@ import os
 import platform
 import statistics
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
+
+try:
+    from triton import TritonError
+
+    REFUSALS = (RuntimeError, TritonError)
+except ImportError:
+    REFUSALS = (RuntimeError,)
 
 MIB = 2**20
 
@@ -75,7 +83,7 @@ class Lab:
             "complete": False,
             "small": self.small,
             "commit": commit(path.parent),
-            "files": {f"labs/{p.name}": sha256(p) for p in (Path(__file__).resolve(), path)},
+            "files": {f"labs/{p.name}": sha256(p) for p in sorted(modules_here() | {path})},
             "device": device_facts(self.device),
             "versions": versions(),
         }
@@ -125,6 +133,15 @@ def brief(row: dict) -> str:
     """A row as one line: figures by their median, absent values left out."""
     medians = {k: v["median"] if isinstance(v, dict) and "median" in v else v for k, v in row.items()}
     return " ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in medians.items() if v is not None)
+
+
+def modules_here() -> set[Path]:
+    """The modules in use that lie beside this one."""
+    here = Path(__file__).resolve().parent
+    files = {
+        Path(module.__file__).resolve() for module in list(sys.modules.values()) if getattr(module, "__file__", None)
+    }
+    return {file for file in files if file.parent == here}
 
 
 def sha256(path: Path) -> str:
@@ -209,6 +226,7 @@ def times_ms(
     budget_ms: float = 400,
     repeats: tuple[int, int] = (10, 100),
     rounds: int = 5,
+    calls: int = 1,
 ) -> dict[str, dict]:
     """Time of one call of each work in milliseconds, as figures.
 
@@ -216,7 +234,10 @@ def times_ms(
     first, or after a light work, would look faster. For the same reason only the second half of a turn's calls counts.
     On a GPU, calls are enqueued with a CUDA event before and after each, and the clocks read at the end of a turn, so
     that the host's own delays stay out. `repeats` bounds the number of calls counted, `budget_ms` decides in between.
+    Works that end sooner than the host can launch them are run several `calls` at a time, in a CUDA graph.
     """
+    if calls > 1:
+        works = {name: in_graph(work, calls, device) for name, work in works.items()}
 
     def events(work, count: int) -> list[float]:
         marks = [(torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)) for _ in range(count)]
@@ -247,7 +268,27 @@ def times_ms(
     for turn in range(rounds):
         for name in list(works)[:: -1 if turn % 2 else 1]:
             samples[name] += clock(works[name], 2 * counts[name])[counts[name] :]
-    return {name: figure(values) for name, values in samples.items()}
+    return {name: figure([value / calls for value in values]) for name, values in samples.items()}
+
+
+def in_graph(work: Callable[[], object], calls: int, device: str) -> Callable[[], object]:
+    """So many calls of a work as one; on a GPU captured in a CUDA graph, so that the host launches them at once."""
+
+    def run():
+        for _ in range(calls):
+            work()
+
+    if device == "cpu":
+        return run
+    aside = torch.cuda.Stream()  # libraries set themselves up here, outside the capture
+    aside.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(aside):
+        run()
+    torch.cuda.synchronize()
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        run()
+    return graph.replay
 
 
 def time_ms(work: Callable[[], object], device: str, **options) -> dict:
@@ -268,3 +309,63 @@ def peak_mib(work: Callable[[], object], device: str) -> dict:
     peak = torch.cuda.max_memory_allocated()
     del kept
     return {"peak_mib": round(peak / MIB, 1), "extra_mib": round((peak - before) / MIB, 1)}
+
+
+def attempt(measure: Callable[..., dict], *arguments) -> dict:
+    """What was measured, or why it could not be: `failed` is null, "out of memory", or what refused these inputs."""
+    try:
+        return measure(*arguments) | {"failed": None}
+    except torch.OutOfMemoryError:
+        failed = "out of memory"
+    except REFUSALS as error:  # a backend that refuses these inputs, a tile too large for this device
+        failed = (str(error) or type(error).__name__).splitlines()[0]
+    torch.cuda.empty_cache()
+    return {"failed": failed}
+
+
+def costs(works: dict[str, Callable[[], object]], device: str, **timing) -> dict[str, dict]:
+    """Rows {ms, peak_mib, extra_mib, failed}: memory of each work, and time of those that ran, taking turns."""
+    absent = dict.fromkeys(["ms", "peak_mib", "extra_mib"])
+    rows = {name: absent | attempt(peak_mib, work, device) for name, work in works.items()}
+    running = {name: work for name, work in works.items() if not rows[name]["failed"]}
+    for name, ms in times_ms(running, device, **timing).items():
+        rows[name]["ms"] = ms
+    if device == "cuda":
+        torch.cuda.empty_cache()  # or the next inputs land inside a large free block, and split it
+    return rows
+
+
+def forward_and_step(work: Callable, inputs: tuple) -> dict[str, Callable[[], object]]:
+    """Two works from one: `forward` alone without a graph, and `step`, forward and backward to every input."""
+    leaves = tuple(x.detach().requires_grad_() for x in inputs)
+
+    @torch.no_grad()
+    def forward():
+        return work(*inputs)
+
+    def step():
+        out = work(*leaves)
+        return torch.autograd.grad(out, leaves, torch.ones_like(out))
+
+    return {"forward": forward, "step": step}
+
+
+def relative_error(got: torch.Tensor, exact: torch.Tensor) -> float:
+    """Frobenius norm of the difference over that of the exact values."""
+    return significant(((got.double() - exact).norm() / exact.norm()).item())
+
+
+def crossover(slope: dict[int, float], flat: dict[int, float]) -> int | None:
+    """Length from which on `flat` costs less than `slope`, interpolated on logarithmic axes; null if there is none.
+
+    Both map lengths to costs. The shortest length, if `flat` is cheaper at every one.
+    """
+    lengths = sorted(slope.keys() & flat.keys())
+    gaps = [math.log(slope[n] / flat[n]) for n in lengths]  # positive where `flat` is cheaper
+    if not gaps or gaps[-1] <= 0:
+        return None
+    last = max((i for i, gap in enumerate(gaps) if gap <= 0), default=None)
+    if last is None:
+        return lengths[0]
+    share = gaps[last] / (gaps[last] - gaps[last + 1])
+    return round(lengths[last] * (lengths[last + 1] / lengths[last]) ** share)

@@ -46,7 +46,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
-from common import Lab, peak_mib, rate, significant, time_ms, times_ms
+from common import Lab, attempt, peak_mib, rate, significant, time_ms, times_ms
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import scaled_dot_product_attention
 
@@ -56,10 +56,8 @@ try:
     from triton.tools.tensor_descriptor import TensorDescriptor
 
     jit = triton.jit
-    REFUSALS = (RuntimeError, triton.TritonError)
 except ImportError:  # no GPU: the kernel below is read, not run
     triton = None
-    REFUSALS = (RuntimeError,)
 
     def jit(function):
         return function
@@ -273,18 +271,6 @@ def random_inputs(shape, device: str, dtype=torch.bfloat16, outliers: bool = Fal
         return x.to(dtype)
 
     return one(), one(), one()
-
-
-def attempt(measure: Callable[..., dict], *arguments) -> dict:
-    """What was measured, or why it could not be."""
-    try:
-        return measure(*arguments) | {"failed": None}
-    except torch.OutOfMemoryError:
-        failed = "out of memory"
-    except REFUSALS as error:  # a backend that refuses these inputs, a tile too large for this device
-        failed = (str(error) or type(error).__name__).splitlines()[0]
-    torch.cuda.empty_cache()
-    return {"failed": failed}
 
 
 def costs(lab: Lab, works: dict[str, Callable], q, k, v, causal: bool, **timing) -> dict[str, dict]:
