@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from types import SimpleNamespace
 
+from docutils import nodes
 from markupsafe import Markup
 from sphinx.application import Sphinx
 from sphinx.config import Config
@@ -99,6 +100,15 @@ def refresh(app: Sphinx, env: BuildEnvironment) -> list[str]:
     return [doc for doc in now if before.get(doc) != now[doc]]
 
 
+def description(doctree: nodes.document | None) -> str:
+    """The beginning of a page's text, for those who list pages; "" if it has none."""
+    for paragraph in doctree.findall(nodes.paragraph) if doctree else ():
+        if isinstance(paragraph.parent, nodes.section):
+            text = " ".join(paragraph.astext().split())
+            return text if len(text) <= 110 else text[:109] + "…"
+    return ""
+
+
 def sidebar_of(app: Sphinx) -> Sidebar:
     """The sidebar that `refresh` made."""
     return app.studyguide_sidebar
@@ -142,7 +152,7 @@ def page_context(app: Sphinx, pagename: str, templatename: str, context: dict, d
         author=app.config.author,
         policy=content_policy(),
         early_script=Markup(EARLY_SCRIPT),
-        description="",
+        description=description(doctree) or book.plan.title,
         is_home=is_home,
         is_chapter=book.chapter_at(pagename) is not None,
         home=home.contents(book, pathto) if is_home else None,

@@ -12,7 +12,7 @@
   const theme = $(".theme-switch");
   const dark = () => (root.dataset.theme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
   const label = () => { theme.textContent = dark() ? "浅色" : "深色"; };
-  theme.hidden = false;
+  theme.classList.add("works");
   label();
   theme.addEventListener("click", () => {
     root.dataset.theme = dark() ? "light" : "dark";
@@ -34,34 +34,42 @@
     if (document.body.classList.contains("nav-open") && !contents.contains(event.target) && event.target !== opener) close();
   });
 
-  if (navigator.clipboard) {
-    for (const block of $$("div[class*='highlight-']")) {
-      if (block.closest(".cell_output")) continue;
-      const button = document.createElement("button");
-      button.className = "copy";
-      button.type = "button";
-      button.textContent = "复制";
-      button.addEventListener("click", async () => {
-        const copy = $("pre", block).cloneNode(true);
-        for (const prompt of $$(".gp, .go", copy)) prompt.remove();
-        await navigator.clipboard.writeText(copy.textContent.replace(/\n$/, ""));
-        button.textContent = "已复制";
-        setTimeout(() => { button.textContent = "复制"; }, 1500);
-      });
-      block.append(button);
-    }
-  }
-
-  // A box that scrolls must be reachable by keyboard; its faded edge says that there is more.
-  const watch = (box) => {
-    const wider = box.scrollWidth > box.clientWidth + 1;
-    box.classList.toggle("overflows", wider && box.scrollLeft + box.clientWidth < box.scrollWidth - 2);
-    if (wider) { box.tabIndex = 0; box.setAttribute("role", "group"); box.setAttribute("aria-label", "可左右滚动"); }
+  // Boxes of code, tables and formulas are dressed when they come near the screen: a long chapter has hundreds.
+  const addCopy = (block) => {
+    const button = document.createElement("button");
+    button.className = "copy";
+    button.type = "button";
+    button.textContent = "复制";
+    button.addEventListener("click", async () => {
+      const copy = $("pre", block).cloneNode(true);
+      for (const prompt of $$(".gp, .go", copy)) prompt.remove();
+      await navigator.clipboard.writeText(copy.textContent.replace(/\n$/, ""));
+      button.textContent = "已复制";
+      setTimeout(() => { button.textContent = "复制"; }, 1500);
+    });
+    block.append(button);
   };
-  const boxes = $$(".formula, .wide, pre");
-  for (const box of boxes) { watch(box); box.addEventListener("scroll", () => watch(box), { passive: true }); }
-  addEventListener("resize", () => boxes.forEach(watch));
-  document.fonts?.ready.then(() => boxes.forEach(watch));
+  // A box that scrolls must be reachable by keyboard; its faded edge says that there is more.
+  const measure = (box) => ({ box, wider: box.scrollWidth > box.clientWidth + 1, more: box.scrollLeft + box.clientWidth < box.scrollWidth - 2 });
+  const mark = ({ box, wider, more }) => {
+    box.classList.toggle("overflows", wider && more);
+    if (!wider) return;
+    box.tabIndex = 0;
+    box.setAttribute("role", "group");
+    box.setAttribute("aria-label", "可左右滚动");
+  };
+  const near = new IntersectionObserver((entries) => {
+    const boxes = entries.filter((entry) => entry.isIntersecting).map((entry) => entry.target);
+    for (const found of boxes.map(measure)) {
+      const { box } = found;
+      mark(found);
+      box.addEventListener("scroll", () => mark(measure(box)), { passive: true });
+      const block = box.closest("div[class*='highlight-']");
+      if (block && navigator.clipboard && !block.closest(".cell_output")) addCopy(block);
+      near.unobserve(box);
+    }
+  }, { rootMargin: "60% 0px" });
+  for (const box of $$(".formula, .wide, pre")) near.observe(box);
 
   // What a link points at must not stay folded.
   const unfold = () => {
