@@ -17,11 +17,13 @@ Results, besides the keys that common.py describes (a *figure* is {median, low, 
                step (forward and backward, no optimizer) of a stack of GPT blocks, bfloat16, attention by
                scaled_dot_product_attention. variant: none; segments; products (selective: results of matrix products
                and of attention are kept, everything else is computed again). same: gradients equal those of a run
-               without checkpoints bit for bit; worst: their largest relative difference
+               without checkpoints bit for bit, both with deterministic algorithms; worst: their largest relative
+               difference. Times and memory are those of the usual algorithms
     model      {boundary_mib, layer_mib, grad_mib, best_every}: one block's input; what one block keeps (the slope of
                `none` between one block and all); the gradients of all parameters; the divisor of the number of layers
                with the least segments·boundary + every·layer. predicted_mib = that sum + gradients, for the stack
-    repeatable whether two runs without checkpoints give the same gradients bit for bit
+    repeatable whether two runs without checkpoints, with the usual algorithms, give the same gradients bit for bit:
+               the backward pass of flash attention adds in whatever order its blocks end
     core       rows {variant, ms: figure, peak_mib, extra_mib, kept_mib, formula_mib, failed}: a stack with materialised
                scores and dropout 0.1, as in Korthikanti et al. variant: none; core (only the core of attention is
                computed again, their selective recomputation); segments (every block). kept_mib: extra_mib after the
@@ -35,6 +37,8 @@ from __future__ import annotations
 
 import functools
 import math
+import os
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
@@ -42,6 +46,7 @@ from common import MIB, Lab, attempt, costs, peak_mib, significant
 from gpt import Block
 from torch.utils.checkpoint import CheckpointPolicy, checkpoint, create_selective_checkpoint_contexts
 
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # deterministic algorithms ask for it
 TIMING = {"budget_ms": 250, "repeats": (5, 20), "rounds": 3}
 
 
@@ -135,6 +140,15 @@ def kept_mib(layers, variant: str, every: int | None, x, device: str) -> float |
     return round(kept / MIB, 1)
 
 
+@contextmanager
+def deterministic():
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+
 def difference(got, expected) -> dict:
     worst = max(((a - b).float().norm() / b.float().norm()).item() for a, b in zip(got, expected, strict=True))
     return {"same": all(map(torch.equal, got, expected)), "worst": significant(worst)}
@@ -147,7 +161,9 @@ def measure_stack(lab: Lab, shape: Shape) -> None:
     works = {variant: functools.partial(step, layers, *variant, x) for variant in variants}
     expected = step(layers, "none", None, x)
     lab.put("repeatable", difference(step(layers, "none", None, x), expected)["same"])
-    compared = {variant: difference(work(), expected) for variant, work in works.items()}
+    with deterministic():
+        expected = step(layers, "none", None, x)
+        compared = {variant: difference(work(), expected) for variant, work in works.items()}
     del expected
     boundary = x.nbytes / MIB
     gradients = sum(p.nbytes for p in layers.parameters()) / MIB
@@ -178,19 +194,20 @@ def measure_core(lab: Lab, shape: Shape) -> None:
 
 
 def measure_batch(lab: Lab, shape: Shape) -> None:
-    """The largest batch: guessed from the memory at the batch of `stack`, then tried around the guess."""
-    rows = {(row["variant"], row["every"]): row for row in lab.results["stack"]}
+    """The largest batch: guessed from the memory of two smaller ones, then tried around the guess."""
+    room = lab.results["device"]["memory_mib"]
+
+    def peak(variant: str, every: int | None, batch: int) -> dict:
+        layers, x = make(shape._replace(batch=batch), lab.device)
+        return attempt(peak_mib, functools.partial(step, layers, variant, every, x), lab.device)
+
     for variant, every in [("none", None), ("products", None), ("segments", 1)]:
-        row = rows[variant, every]
-        static = row["peak_mib"] - row["extra_mib"] + lab.results["model"]["grad_mib"]
-        per_sequence = (row["peak_mib"] - static) / shape.batch
-        guess = (lab.results["device"]["memory_mib"] - static) / per_sequence
+        small, large = (peak(variant, every, size * shape.batch)["peak_mib"] for size in (2, 6))
+        guess = shape.batch * (6 + 4 * (room - large) / (large - small))
         fits, fails = None, None
-        for share in (1.03, 0.98, 0.94, 0.88, 0.8):
+        for share in (1.02, 0.99, 0.97, 0.95, 0.9, 0.8):
             batch = int(guess * share)
-            layers, x = make(shape._replace(batch=batch), lab.device)
-            found = attempt(peak_mib, functools.partial(step, layers, variant, every, x), lab.device)
-            del layers, x
+            found = peak(variant, every, batch)
             if not found["failed"]:
                 fits = batch
                 break
