@@ -6,8 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from conftest import ROOT
+from support import ROOT
 
 COMMANDS = sorted(p.name for p in (ROOT / "scripts").glob("*.py") if p.name != "environment.py")
 DOCUMENTS = ["README.md", "README.zh-CN.md", "chapters/about/how-to-add.md", "chapters/about/articles.md"]
@@ -16,7 +15,9 @@ DOCUMENTS = ["README.md", "README.zh-CN.md", "chapters/about/how-to-add.md", "ch
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help(name: str):
     """`--help` works and says what the command does."""
-    done = subprocess.run([sys.executable, ROOT / "scripts" / name, "--help"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, ROOT / "scripts" / name, "--help"], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0
     assert name in done.stdout
 

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from conftest import ROOT, copy_book
+from support import ROOT, copy_book
 
 
 def pages(book: Path) -> dict[str, bytes]:

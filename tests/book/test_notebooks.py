@@ -8,8 +8,8 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from conftest import ROOT
 from nbclient import NotebookClient
+from support import ROOT
 
 from studyguide.book.notebooks import Names, Text
 

@@ -4,7 +4,7 @@ import re
 import shutil
 from pathlib import Path
 
-from conftest import DATA, ROOT
+from support import DATA, ROOT
 
 from studyguide.importing import pipeline
 from studyguide.importing.drafts import Options

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import DATA, ROOT
+from support import DATA, ROOT
 
 CASES = sorted(path.parent.name for path in (DATA / "bad-sources").glob("*/expected.txt"))
 

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
 from importing.samples import SAMPLES, convert, copy_samples, files
+from support import ROOT
 
 from studyguide.articles import fingerprint
 from studyguide.articles.article import KINDS

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 import pytest
-from conftest import ROOT
 from importing.samples import LINEAR, LORA, SAMPLES
+from support import ROOT
 
 from studyguide.articles import sources
 from studyguide.book import curriculum

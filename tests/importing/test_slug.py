@@ -3,9 +3,9 @@
 import re
 
 import pytest
-from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
+from support import ROOT
 
 from studyguide.book import curriculum
 from studyguide.importing.slug import slug, unique

@@ -143,12 +143,17 @@ def _cleaned(items: list, number: int) -> list:
 def _key(cells: list[Cell], facts: dict, book: Path) -> outputs.Key:
     root = book.resolve()
     modules = {name: Path(p).resolve() for name, p in facts["modules"].items()}
-    helpers = {name: p for name, p in modules.items() if p.is_relative_to(root) and ".venv" not in p.parts}
+    helpers = {
+        name: p for name, p in modules.items() if p.is_file() and p.is_relative_to(root) and ".venv" not in p.parts
+    }
     trees = [cell.tree() for cell in cells]
     trees += [ast.parse(p.read_text(encoding="utf-8")) for p in helpers.values() if p.suffix == ".py"]
     tops = {name.partition(".")[0] for name in imports(trees)}
     versions = {
-        outputs.canonical(d): v for top in tops for d, v in facts["distributions"].get(top, ()) if d != "studyguide"
+        outputs.canonical(d): v.partition("+")[0]
+        for top in tops
+        for d, v in facts["distributions"].get(top, ())
+        if d != "studyguide"
     }
     files = set(helpers.values())
     for name in facts["opened"]:

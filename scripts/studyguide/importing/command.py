@@ -25,6 +25,7 @@ _COLOURS = {"created": "green", "updated": "green", "failed": "red"}
 
 def run(arguments: argparse.Namespace) -> int:
     """Do what the command line of convert.py says; its exit status."""
+    pipeline.settle_garbage()
     jobs = arguments.jobs or os.cpu_count() or 1
     options = Options(arguments.part, arguments.force, arguments.dry_run, jobs)
     try:
