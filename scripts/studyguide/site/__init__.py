@@ -8,6 +8,7 @@ from studyguide.site import (
     downloads,
     folds,
     frozen,
+    hints,
     maths,
     numbers,
     opening,
@@ -25,7 +26,7 @@ from studyguide.site import (
 def setup(app: Sphinx) -> dict:
     """Sphinx's entry point."""
     content = (settings, problems, book, frozen, pages, references, downloads)
-    look = (maths, numbers, anchors, spacing, folds, writer, opening, search, theming)
+    look = (maths, numbers, anchors, spacing, folds, writer, opening, hints, search, theming)
     for module in content + look:
         module.setup(app)
     return {"version": "0.1", "parallel_read_safe": True, "parallel_write_safe": True}

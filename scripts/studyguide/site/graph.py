@@ -45,10 +45,10 @@ class Placed:
     across: float
 
 
-def place(graph: Graph, sweeps: int = 8) -> dict[str, Placed]:
+def place(graph: Graph, sweeps: int = 8, widest: int = 8) -> dict[str, Placed]:
     """Layers by longest path, the order inside a layer by the mean of the neighbours' places (Sugiyama's heuristic).
 
-    Deterministic: ties keep the order of `graph`.
+    Deterministic: ties keep the order of `graph`. A layer of more than `widest` chapters takes several lines.
     """
     above = reduced(graph)
     below: dict[str, list[str]] = {node: [] for node in graph}
@@ -83,4 +83,5 @@ def place(graph: Graph, sweeps: int = 8) -> dict[str, Placed]:
             row.sort(key=mean.__getitem__)
             for n, node in enumerate(row):
                 across[node] = (n + 0.5) / len(row)
-    return {node: Placed(layer[node], across[node]) for node in graph}
+    lines = [row[n : n + widest] for row in rows for n in range(0, len(row), widest)]
+    return {node: Placed(y, (n + 0.5) / len(line)) for y, line in enumerate(lines) for n, node in enumerate(line)}

@@ -12,6 +12,8 @@ from studyguide.site.sidebar import ACCENTS
 
 WIDTH, ROW, MARGIN = 960, 82, 30
 """Units of the map: its width, the height of a layer, the space above and below."""
+MOST = 150
+"""Chapters that a map can show and still be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +88,17 @@ def duration(minutes: int) -> str:
 
 
 def chart(book: Book, uri: Callable[[str], str]) -> Markup:
-    """The map: every chapter below what it needs. `uri`: docname -> address relative to the page."""
+    """The map: every chapter below what it needs; "" if there is nothing to see in one.
+
+    `uri`: docname -> address relative to the page. Chapters outside the plan that need nothing and that nothing needs
+    are left out.
+    """
     known, needs = stops(book), requirements(book)
+    tied = {need for above in needs.values() for need in above} | set(book.plan.chapters)
+    needs = {chapter_id: above for chapter_id, above in needs.items() if above or chapter_id in tied}
+    known = {chapter_id: known[chapter_id] for chapter_id in needs}
+    if not any(needs.values()) or len(needs) > MOST:
+        return Markup("")
     places = graph.place(needs)
     layers = max((p.layer for p in places.values()), default=0) + 1
 

@@ -144,7 +144,10 @@ def leave(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """At `doctree-resolved`: write down the sections of this page."""
     if app.builder.name == "html":
         data = [[unit.anchor, unit.title, "\n".join(unit.blocks)] for unit in units_of(doctree)]
-        write_atomic(_leaf(app, docname), json.dumps(data, ensure_ascii=False))
+        # Written before the page itself: if the build stops in between, the page is written again next time.
+        leaf = _leaf(app, docname)
+        leaf.parent.mkdir(parents=True, exist_ok=True)
+        leaf.write_text(json.dumps(data, ensure_ascii=False), encoding="utf-8")
 
 
 def _pages(app: Sphinx) -> Iterator[list]:

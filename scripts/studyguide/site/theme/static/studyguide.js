@@ -71,6 +71,13 @@
   }, { rootMargin: "60% 0px" });
   for (const box of $$(".formula, .wide, pre")) near.observe(box);
 
+  for (const reference of $$(".footnote-reference")) {
+    const note = document.getElementById(reference.hash.slice(1))?.cloneNode(true);
+    if (!note) continue;
+    $(".label", note)?.remove();
+    reference.title = note.textContent.trim();
+  }
+
   // What a link points at must not stay folded.
   const unfold = () => {
     const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
@@ -148,6 +155,23 @@
     if (input.value) run(); else input.focus();
   }
 
+  // The section at the top of the screen.
+  const here = () => {
+    const above = $$("article section[id]").filter((section) => section.getBoundingClientRect().top < 120).pop();
+    const heading = $("h1, h2, h3", above || document).cloneNode(true);
+    for (const extra of $$(".headerlink, .section-number", heading)) extra.remove();
+    return { hash: above ? above.id : "", section: heading.textContent.trim() };
+  };
+  for (const link of $$("[data-report]")) {
+    const address = new URL(link.href);
+    link.addEventListener("pointerdown", () => {
+      const { hash, section } = here();
+      address.searchParams.set("title", `${document.title.split(" · ")[0]}：${section}`);
+      address.searchParams.set("body", `${page}.md#${hash}`);
+      link.href = address;
+    });
+  }
+
   // Progress: kept in this browser only.
   const progress = (() => { try { return JSON.parse(store.get("progress")) || {}; } catch { return {}; } })();
   progress.read ??= {};
@@ -169,10 +193,7 @@
       showRead();
     });
     addEventListener("pagehide", () => {
-      const above = $$("article section[id]").filter((section) => section.getBoundingClientRect().top < 120).pop();
-      const heading = (above || document).querySelector("h1, h2, h3").cloneNode(true);
-      for (const extra of $$(".headerlink, .section-number", heading)) extra.remove();
-      progress.last = { page, hash: above ? above.id : "", title: document.title.split(" · ")[0], section: heading.textContent.trim() };
+      progress.last = { page, title: document.title.split(" · ")[0], ...here() };
       save();
     });
   }
