@@ -59,6 +59,7 @@ class MakeFolds(SphinxPostTransform):
         for node in list(self.document.findall(nodes.section)):
             # sphinx-exercise gives every exercise a section of the same id.
             if node["ids"] in (["exercise-content"], ["solution-content"]):
+                node["ids"] = []  # docutils would hand it to the first child
                 node.replace_self(node.children)
         for node in list(self.document.findall(_is_html_output)):
             node.replace_self(nodes.raw("", clean_output(node.astext()), format="html"))

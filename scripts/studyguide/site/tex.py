@@ -145,11 +145,24 @@ def to_mathml(tex: str, display: bool) -> str:
         raise TexError(
             f"math-core gave MathML that is not well formed ({error}); write the formula otherwise"
         ) from None
-    for element in tree.iter():
+    for element in list(tree.iter()):
+        _move_level(element)
         style = element.attrib.pop("style", "")
         for declaration in filter(None, (d.strip() for d in style.split(";"))):
             _restyle(element, *(part.strip() for part in declaration.split(":", 1)))
     return etree.tostring(tree, encoding="unicode")
+
+
+def _move_level(element) -> None:
+    """Put the size of fractions and tables on an `<mstyle>` around them, where MathML 3 and its validators want it."""
+    names = {"mfrac": ("displaystyle", "scriptlevel"), "mtable": ("scriptlevel",)}.get(element.tag, ())
+    moved = {name: element.attrib.pop(name) for name in names if name in element.attrib}
+    if moved:
+        around = etree.Element("mstyle", moved)
+        parent = element.getparent()
+        around.tail, element.tail = element.tail, None
+        parent.replace(element, around)
+        around.append(element)
 
 
 def _restyle(element, name: str, value: str) -> None:
