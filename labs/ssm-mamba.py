@@ -12,7 +12,8 @@ Results, besides the keys that common.py describes (a *figure* is {median, low, 
 
     setup      {tokens, heads, d, chunk, dtype}: d is the size of q, k and v, so a head's state is d × d
     costs      rows {impl, pass, n, batch, ms: figure, peak_mib, extra_mib, failed}: pass forward (no graph) or step
-               (forward and backward to q, k, v and the decays); the loop only up to n = 2048; triton forward only
+               (forward and backward to q, k, v and the decays); loop and doubling up to n = 4096 (step: 2048) and
+               with few repeats, since they are slow; triton forward only
     crossover  rows {impl, pass, reference, length}: from this length on the implementation takes less time than the
                reference (flash or loop); null if the reference is faster at the longest measured for both
     errors     rows {impl, n, error}: ‖Y − Y₆₄‖ / ‖Y₆₄‖ against the loop in float64
@@ -48,6 +49,7 @@ except ImportError:  # no GPU: the kernel below is read, not run
 
 
 TIMING = {"budget_ms": 80, "repeats": (3, 20), "rounds": 2}
+SLOW = dict.fromkeys(["loop", "doubling"], {"forward": 4096, "step": 2048})  # up to which length they are run
 
 
 @jit
@@ -150,13 +152,17 @@ def measure_costs(lab: Lab, works: dict, tokens: int, heads: int, d: int, length
     times = {}
     for n in lengths:
         inputs = random_inputs(tokens // n, heads, n, d, lab.device)
-        calls = {}
+        slow, fast = {}, {}
         for impl, work in works.items():
-            if impl != "loop" or n <= 2048:
-                stages = forward_and_step(work, inputs[:3] if impl == "flash" else inputs)
-                calls |= {(impl, stage): call for stage, call in stages.items()}
-        calls.pop(("triton", "step"), None)
-        for (impl, stage), row in costs(calls, lab.device, **TIMING).items():
+            stages = forward_and_step(work, inputs[:3] if impl == "flash" else inputs)
+            for stage, call in stages.items():
+                if impl not in SLOW:
+                    fast[impl, stage] = call
+                elif n <= SLOW[impl][stage]:
+                    slow[impl, stage] = call
+        fast.pop(("triton", "step"), None)
+        few = {"budget_ms": 0, "repeats": (2, 2), "rounds": 1}
+        for (impl, stage), row in (costs(slow, lab.device, **few) | costs(fast, lab.device, **TIMING)).items():
             lab.add("costs", {"impl": impl, "pass": stage, "n": n, "batch": tokens // n} | row)
             if row["ms"]:
                 times.setdefault((impl, stage), {})[n] = row["ms"]["median"]
