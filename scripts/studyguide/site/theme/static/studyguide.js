@@ -157,7 +157,7 @@
 
   // The section at the top of the screen.
   const here = () => {
-    const above = $$("article section[id]").filter((section) => section.getBoundingClientRect().top < 120).pop();
+    const above = $$("article section[id]").filter((section) => section.getBoundingClientRect().top < 130).pop();
     const heading = $("h1, h2, h3", above || document).cloneNode(true);
     for (const extra of $$(".headerlink, .section-number", heading)) extra.remove();
     return { hash: above ? above.id : "", section: heading.textContent.trim() };
