@@ -44,7 +44,8 @@ window.studyguideSearch = (() => {
         if (!points) { total = 0; break; }
         total += points;
       }
-      if (total) found.push({ section, points: total });
+      // Chapters before the pages that list and explain them.
+      if (total) found.push({ section, points: total + (section.accent ? 8 : 0) });
     }
     return found;
   };
