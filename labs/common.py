@@ -13,6 +13,7 @@ Every results file holds, besides the keys that its lab's docstring describes:
     date       start of the run, UTC, ISO 8601
     seconds    how long it has run
     complete   false until the last measurement is in; a killed run keeps what it has
+    without    only where publish.py wrote the file: keys that a killed run had not finished
     small      true for toy sizes: such figures say nothing about speed
     commit     git commit of the script, from git or from the variable LAB_COMMIT (a copy without .git)
     files      {path: SHA-256} of the script and of the modules beside it that it uses: the commit can be checked
