@@ -1,5 +1,6 @@
 """The two ways to build give one book."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -29,3 +30,14 @@ def test_jupyter_book_gives_the_same_pages(tmp_path: Path):
     assert sorted(built) == sorted(expected)
     assert [name for name in built if built[name] != expected[name]] == []
     assert "chapters/first/apple.html" in built
+
+
+def test_page_offers_its_notebook(mini: Path):
+    """A chapter with code links to its notebook and to the zip, and both are there; one without code offers none."""
+    subprocess.run([sys.executable, ROOT / "scripts/build.py", "--quiet", "--book", mini], check=True)
+    folder = mini / "_build/html/chapters/first"
+    page = (folder / "apple.html").read_text(encoding="utf-8")
+    offered = re.findall(r'href="([^"]+\.(?:ipynb|zip))"', page)
+    assert offered == ["../../notebooks/chapters/first/apple.ipynb", "../../notebooks/notebooks.zip"]
+    assert all((folder / target).resolve().is_file() for target in offered)
+    assert "ipynb" not in (folder / "pear.html").read_text(encoding="utf-8")

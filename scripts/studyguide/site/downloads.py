@@ -119,15 +119,12 @@ def packed(content: dict[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def offer(app: Sphinx, pagename: str, templatename: str, context: dict, doctree) -> None:
-    """At `html-page-context`: tell the template where the chapter's notebook is."""
-    chapter = book_of(app).chapter_at(pagename)
-    if chapter is not None and outputs.path_of(book_of(app).folder, chapter).exists():
-        context["notebook"] = context["pathto"](path_of(chapter), resource=True)
-        context["notebooks_zip"] = context["pathto"](ZIP, resource=True)
+def offered(book: Book, docname: str) -> str:
+    """Where the notebook of the page `docname` stands below the built pages; empty if it has none."""
+    chapter = book.chapter_at(docname)
+    return path_of(chapter) if chapter is not None and outputs.path_of(book.folder, chapter).exists() else ""
 
 
 def setup(app: Sphinx) -> None:
     """Connect to Sphinx."""
-    app.connect("html-page-context", offer)
     app.connect("build-finished", write)

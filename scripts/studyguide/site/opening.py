@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.nodes import make_refnode
+from sphinx.util.osutil import relative_uri
 
+from studyguide.site import downloads
 from studyguide.site.book import Book, book_of
 
 STATUS = {"draft": "草稿", "excerpt": "摘录，原文不完整"}
@@ -96,6 +98,15 @@ def insert(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         field("用时", nodes.paragraph("", f"约 {facts.minutes} 分钟"))
     if facts.after:
         field("通向", links(facts.after))
+    notebook = downloads.offered(book_of(app), docname)
+    if notebook:
+        take = nodes.paragraph()
+        for n, (text, target) in enumerate((("本章的笔记本", notebook), ("全书笔记本与数据（zip）", downloads.ZIP))):
+            if n:
+                take += nodes.Text("、")
+            address = relative_uri(app.builder.get_target_uri(docname), target)
+            take += nodes.reference("", text, refuri=address, internal=True)
+        field("带走", take)
     if facts.status:
         field("状态", nodes.paragraph("", facts.status))
     if fields.children:
