@@ -6,16 +6,19 @@ So `python scripts/build.py` works in a fresh clone with any Python that can mak
 import os
 import subprocess
 import sys
-from importlib.util import find_spec
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
 def enter() -> None:
-    """Return if the package `studyguide` can be imported; otherwise start this command again in `.venv`."""
-    if find_spec("studyguide") is not None:
+    """Return if the project is installed for this Python; otherwise start this command again in `.venv`."""
+    try:
+        distribution("studyguide")  # its modules can be found beside the commands anyway, what they import cannot
         return
+    except PackageNotFoundError:
+        pass
     python = ROOT / ".venv" / "bin" / "python"
     if Path(sys.prefix) == ROOT / ".venv":
         sys.exit("the environment .venv is broken; run `make clean book`")

@@ -1,6 +1,7 @@
 """Every command explains itself, and the documents name only commands and targets that exist."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -43,3 +44,19 @@ def test_every_command_is_documented():
     for name in COMMANDS:
         target = re.search(rf"^([a-z]+):[^\n]*\n(?:\t[^\n]*\n)*?\t[^\n]*scripts/{re.escape(name)}", makefile, re.M)
         assert f"scripts/{name}" in text or (target and f"make {target[1]}" in text), f"{name} is documented nowhere"
+
+
+def test_command_enters_the_environment(tmp_path: Path):
+    """A Python that lacks what the commands import makes `.venv` and runs the command there, as the README has it."""
+    scripts = tmp_path / "scripts"
+    (scripts / "studyguide").mkdir(parents=True)
+    (scripts / "studyguide" / "__init__.py").touch()
+    shutil.copy(ROOT / "scripts" / "environment.py", scripts)
+    (scripts / "hello.py").write_text("import environment, sys\nprint('ran by', sys.argv)\n")
+    recipe = "mkdir -p .venv/bin; printf '#!/bin/sh\\necho entered with $$2\\n' >.venv/bin/python; chmod +x $@"
+    (tmp_path / "Makefile").write_text(f".venv/book.stamp:\n\t@{recipe.replace('$@', '.venv/bin/python')}\n")
+    command = [sys.executable, "-I", "-S", "-c"]
+    start = f"import runpy, sys; sys.path.insert(0, {str(scripts)!r}); sys.argv = ['hello.py', 'word']; "
+    start += f"runpy.run_path({str(scripts / 'hello.py')!r}, run_name='__main__')"
+    done = subprocess.run([*command, start], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "entered with word\n"), done.stderr
