@@ -53,7 +53,10 @@
   const measure = (box) => ({ box, wider: box.scrollWidth > box.clientWidth + 1, more: box.scrollLeft + box.clientWidth < box.scrollWidth - 2 });
   const mark = ({ box, wider, more }) => {
     box.classList.toggle("overflows", wider && more);
-    if (!wider) return;
+    if (!wider) {
+      if (box !== document.activeElement) box.removeAttribute("tabindex");
+      return;
+    }
     box.tabIndex = 0;
     box.setAttribute("role", "group");
     box.setAttribute("aria-label", "可左右滚动");
@@ -69,7 +72,8 @@
       near.unobserve(box);
     }
   }, { rootMargin: "60% 0px" });
-  for (const box of $$(".formula, .wide, pre")) near.observe(box);
+  // Until one is near it may scroll for all we know, and measuring it would lay out the whole page.
+  for (const box of $$(".formula, .wide, pre")) { box.tabIndex = 0; near.observe(box); }
 
   for (const reference of $$(".footnote-reference")) {
     const note = document.getElementById(reference.hash.slice(1))?.cloneNode(true);
