@@ -113,6 +113,8 @@ def clean_output(markup: str) -> str:
         if not isinstance(element.tag, str) or element.tag in ("style", "script"):
             element.drop_tree()
             continue
+        if element.tag == "th" and not element.text_content().strip():
+            element.tag = "td"
         for name in list(element.attrib):
             if name in ("style", "border", "align", "bgcolor") or name.startswith("on"):
                 del element.attrib[name]
