@@ -7,6 +7,7 @@ from importing.samples import LINEAR
 
 from studyguide.articles import fingerprint
 from studyguide.articles.article import Article
+from studyguide.articles.markdown import read_markdown
 from studyguide.book import chapter
 from studyguide.importing import writing
 from studyguide.myst import writer
@@ -112,3 +113,21 @@ def test_images_and_links_are_localised():
 def test_loose_rules_go(text: str, expected: str):
     """Rules that docutils would complain about are left out, others stay."""
     assert writer.render(writing.localised(article(text), "x", str).tokens) == expected
+
+
+@pytest.mark.parametrize(
+    ("url", "source", "losses"),
+    [("https://example.org/blog/post/", "https://example.org/blog/a.png", 0), ("", "", 1)],
+)
+def test_picture_of_a_page_without_folder(url: str, source: str, losses: int):
+    """A page that was fetched has its pictures where it came from; from nowhere none can be loaded."""
+    found = writing.localised(article("![图](../a.png)\n", url=url), "hdfs", lambda href: href)
+    pictures = [child for child in found.tokens[1].children if child.type == "image"]
+    assert [picture.attrs["src"] for picture in pictures] == ([source] if source else [])
+    assert len(found.losses) == losses
+
+
+def test_a_lost_link_names_its_line_in_the_source():
+    """Lines count from the top of the file, front matter and all."""
+    post = read_markdown("---\ntitle: 题\n---\n\n正文。\n\n[甲](b.md)\n", "a.md", folder=None)
+    assert [loss.line for loss in writing.localised(post, "a", lambda href: "").losses] == [7]

@@ -4,14 +4,17 @@ import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from urllib.parse import urljoin, urlsplit
 
 from markdown_it.token import Token
 
+from studyguide.articles import tokens as make
 from studyguide.articles.article import Article, Loss
 from studyguide.book import chapter
 from studyguide.myst import inline, parse, safety
 
 _HEX = 16
+_REMOTE = re.compile(r"(?i)https?://|//")
 _SEAL = re.compile(rf"^(  hash: )([0-9a-f]{{{_HEX}}})-([0-9a-f]{{{_HEX}}})$", re.M)
 
 
@@ -109,6 +112,13 @@ def _row(
         elif token.type == "image" and token.attrs.get("src") in article.assets:
             source = f"{chapter_id}/{asset_name(str(token.attrs['src']))}"
             token = token.copy(attrs={**token.attrs, "src": source})
+        elif token.type == "image" and not _REMOTE.match(source := str(token.attrs.get("src", ""))):
+            # Without the page's address nobody can load it, and the build would stop at a picture that is not there.
+            if urlsplit(article.url).netloc:
+                token = token.copy(attrs={**token.attrs, "src": urljoin(article.url, source)})
+            else:
+                losses.append(Loss(line, f"images: the file {source} is missing; a mark stands for it"))
+                token = make.gap(f"图片 {token.content}".strip())
         kept.append(token)
     return kept
 

@@ -57,3 +57,11 @@ def test_picture_inside_the_page_is_a_visible_gap_and_a_loss():
     assert sources == []
     assert article.found["images"] == 1
     assert [loss.what[:7] for loss in article.losses] == ["images:"]
+
+
+def test_missing_picture_is_a_visible_gap_and_a_loss(tmp_path):
+    """A page saved without its pictures would name files that no book has, and stop its build."""
+    sources, article = images('<p>a</p>\n<p><img src="heads.png" alt="图"></p>', tmp_path)
+    assert sources == []
+    assert article.found["images"] == 1
+    assert [str(loss) for loss in article.losses] == ["2: images: the file heads.png is missing; a mark stands for it"]

@@ -172,6 +172,9 @@ def _image(element: Element, page: Context) -> list[Token]:
     if urlsplit(resolved).scheme not in ("", "http", "https"):
         page.lose(element, "images: an address that no reader can load")
         return [make.text(alt)] if alt else []
+    if page.folder is not None and not urlsplit(resolved).netloc:
+        page.lose(element, f"images: the file {source} is missing; a mark stands for it")
+        return [make.gap(f"图片 {alt}".strip())]
     return [make.image(resolved, alt, element.get("title") or "")]
 
 

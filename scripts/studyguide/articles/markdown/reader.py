@@ -63,7 +63,11 @@ def convert(
     converter = blocks.Blocks(Inlines(assets, anchors), fragments.read, place)
     converted = converter.convert(tokens)
     losses = converter.losses + [Loss(place(0), what) for what in fragments.losses]
-    return _without_lone_footnotes(converted, losses, place), losses
+    kept = _without_lone_footnotes(converted, losses, place)
+    for token in kept:
+        if token.map:  # later losses name the same lines
+            token.map = [place(line) - 1 for line in token.map]
+    return kept, losses
 
 
 def found(tokens: Sequence[Token], losses: Sequence[Loss]) -> dict[str, int]:
