@@ -257,6 +257,20 @@ def test_what_fits_nowhere(tmp_path: Path):
     assert done.stderr.startswith(f"{post}:1: unsorted-article ")
     assert "caption: 未归类" in (book / "_toc.yml").read_text(encoding="utf-8")
     assert convert(post, book)["dinner.md"].status == "unchanged"
+    late = subprocess.run([*command, "--part", "foundations"], capture_output=True, text=True, check=False)
+    assert late.returncode == 0
+    assert late.stderr.startswith("chapters/unsorted/hong-shao-rou.md:1: other-part ")
+
+
+@pytest.mark.parametrize(("option", "value"), [("--book", "post.md"), ("--report", ".")])
+def test_wrong_kind_of_path(tmp_path: Path, option: str, value: str):
+    """A file for a folder or the other way round is wrong usage; nothing is written."""
+    (tmp_path / "post.md").write_text("# 红烧肉\n\n先焯水，再炒糖色。\n", encoding="utf-8")
+    command = [sys.executable, ROOT / "scripts" / "convert.py", "post.md", "--book", "guide", option, value]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert done.stderr.startswith(f"{value}:1: not-a-f")
+    assert [path.name for path in tmp_path.iterdir()] == ["post.md"]
 
 
 def test_titles_give_a_terminal_no_commands(tmp_path: Path):

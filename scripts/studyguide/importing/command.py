@@ -29,6 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     jobs = arguments.jobs or os.cpu_count() or 1
     options = Options(arguments.part, arguments.force, arguments.dry_run, jobs)
     try:
+        _check(arguments)
         if arguments.stdout:
             sys.stdout.write(pipeline.only_text(arguments.sources))
             return 0
@@ -37,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     except pipeline.UsageError as error:
         print(error, file=sys.stderr)
         return 2
-    for line in complaints(entries):
+    for line in complaints(entries, options.part):
         print(_shown(line), file=sys.stderr)
     if arguments.report:
         write_atomic(Path(arguments.report), report.to_json(entries))
@@ -45,8 +46,16 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if any(entry.error for entry in entries) else 0
 
 
-def complaints(entries: list[Entry]) -> list[str]:
-    """A line for every article that failed or fits nowhere."""
+def _check(arguments: argparse.Namespace) -> None:
+    """Raises `UsageError` for what would fail only after the work is done."""
+    if arguments.book and Path(arguments.book).exists() and not Path(arguments.book).is_dir():
+        raise pipeline.UsageError.at(arguments.book, 1, "not-a-folder", "--book needs a folder; this is a file")
+    if arguments.report and Path(arguments.report).is_dir():
+        raise pipeline.UsageError.at(arguments.report, 1, "not-a-file", "--report needs a file; this is a folder")
+
+
+def complaints(entries: list[Entry], part: str = "") -> list[str]:
+    """A line for every article that failed or fits nowhere, or whose chapter is in another part than `part`."""
     lines = []
     for entry in entries:
         if entry.error:
@@ -54,6 +63,10 @@ def complaints(entries: list[Entry]) -> list[str]:
         elif entry.part == placing.UNSORTED and entry.status in ("created", "updated"):
             message = f"fits no part of the curriculum, {entry.reason}; name one with --part, or move the chapter"
             lines.append(str(Problem(entry.source, 1, "unsorted-article", message)))
+        elif part and entry.part != part and entry.status in ("updated", "unchanged"):
+            where = f"chapters/{part}/"
+            message = f"is in part `{entry.part}` since it was converted; move it, with its pictures' folder, to {where}"
+            lines.append(str(Problem(entry.chapter, 1, "other-part", message)))
     return lines
 
 
