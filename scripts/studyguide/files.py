@@ -6,6 +6,9 @@ from pathlib import Path
 
 from studyguide.problem import ProblemError
 
+SCRAP = ".half"
+"""Suffix of a file that is being written; one that stays is of a process that was killed."""
+
 
 def read_text(path: Path) -> str:
     """The UTF-8 text of a file that this project wrote or that an author keeps, with `\\n` line ends.
@@ -37,7 +40,7 @@ def write_atomic(path: Path, data: str | bytes) -> bool:
             return False
     except FileNotFoundError:
         path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=SCRAP)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(new)

@@ -117,3 +117,13 @@ def test_no_book_no_traces(tmp_path: Path, existed: bool):
         assert book.exists()
     assert book.exists() == existed
     assert not (book / updating.FOLDER).exists()
+
+
+def test_scraps_of_a_killed_conversion_go(tmp_path: Path):
+    """A killed process cannot remove what it was writing; the next one does, and touches nothing else."""
+    scrap, mine = (tmp_path / "chapters" / "big-data" / name for name in (".hdfs.md.a1b2.half", ".notes"))
+    scrap.parent.mkdir(parents=True)
+    scrap.touch()
+    mine.touch()
+    with updating.locked(tmp_path):
+        assert (scrap.exists(), mine.exists()) == (False, True)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from studyguide.files import read_text, write_atomic
+from studyguide.files import SCRAP, read_text, write_atomic
 from studyguide.importing import writing
 from studyguide.problem import ProblemError
 
@@ -91,12 +91,20 @@ def locked(book: Path) -> Iterator[None]:
     try:
         with open(folder / "lock", "a+b") as file:
             _lock(file)
+            _sweep(book)
             yield
     finally:
         if [path.name for path in book.iterdir()] == [FOLDER]:
             shutil.rmtree(folder)
             if made:
                 book.rmdir()
+
+
+def _sweep(book: Path) -> None:
+    """Remove what a killed conversion was writing; the holder of the lock knows that none is at it."""
+    for folder in (book / "chapters", book / FOLDER):
+        for scrap in folder.rglob(f".*{SCRAP}"):
+            scrap.unlink(missing_ok=True)
 
 
 def _lock(file: BinaryIO) -> None:
