@@ -17,6 +17,8 @@ def main(argv: list[str]) -> int:
     parser.add_argument("title", nargs="?", default="", help="title (default: the curriculum's)")
     parser.add_argument("--book", metavar="DIR", help="folder of the book (default: this one)")
     options = parser.parse_args(argv)
+    if not options.part or not options.id:
+        parser.error("part and id must be given: make chapter PART=big-data ID=my-chapter TITLE=标题")
     path = new_chapter.create(commands.book_folder(options.book), options.part, options.id, options.title)
     print(f"{commands.near(path)}: written; edit it and look at it with `make serve`")
     return 0

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from support import ROOT
 
+from studyguide import commands
+from studyguide.problem import ProblemError
+
 COMMANDS = sorted(p.name for p in (ROOT / "scripts").glob("*.py") if p.name != "environment.py")
 DOCUMENTS = ["README.md", "README.zh-CN.md", "chapters/about/how-to-add.md", "chapters/about/articles.md"]
 
@@ -35,6 +38,30 @@ def test_documents_name_what_exists(document: str):
         source = Path(ROOT / command).read_text(encoding="utf-8")
         for option in [word for word in words if word.startswith("--")]:
             assert f'"{option}"' in source, f"{document} gives {command} the option {option}"
+
+
+def test_problems_name_paths_as_typed(tmp_path: Path, monkeypatch, capsys):
+    """Below the current folder a path is relative; what the system refuses is one line too."""
+    monkeypatch.chdir(tmp_path)
+
+    def wrong(argv: list[str]) -> int:
+        raise ProblemError.at(tmp_path / "a.md", 3, "bad", "mend it")
+
+    def refused(argv: list[str]) -> int:
+        return len((tmp_path / "gone").read_bytes())
+
+    assert (commands.run(wrong, []), commands.run(refused, [])) == (1, 1)
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == "a.md:3: bad mend it"
+    assert second.startswith("gone:1: refused No such file or directory; ")
+
+
+def test_a_new_chapter_needs_a_name():
+    """`make chapter` without PART and ID says how it is called."""
+    command = [sys.executable, ROOT / "scripts" / "chapter.py", "", "", ""]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "make chapter PART=" in done.stderr
 
 
 def test_every_command_is_documented():

@@ -1,9 +1,11 @@
 """What the commands share: finding the book, printing problems."""
 
+import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
-from studyguide.problem import ProblemError
+from studyguide.problem import Problem, ProblemError
 
 HERE = Path(__file__).resolve().parents[2]
 """The book that this copy of the package belongs to."""
@@ -22,12 +24,27 @@ def near(path: Path) -> Path:
         return path
 
 
+def _typed(path: str) -> str:
+    """`near` for the path of a problem, which may be an address."""
+    return str(near(Path(path))) if Path(path).is_absolute() else path
+
+
 def run(main, argv: list[str] | None = None) -> int:
-    """Call `main(argv)`; a `ProblemError` becomes its lines on stderr and status 1, Ctrl+C status 130."""
+    """Call `main(argv)`; a `ProblemError` becomes its lines on stderr and status 1, Ctrl+C status 130.
+
+    So does a file that the system refuses to read or write.
+    """
     try:
         return main(sys.argv[1:] if argv is None else argv)
     except ProblemError as error:
-        print(error, file=sys.stderr)
+        for problem in error.problems:
+            print(replace(problem, path=_typed(problem.path)), file=sys.stderr)
+        return 1
+    except OSError as error:
+        if error.filename is None:
+            raise
+        message = f"{error.strerror}; check the path, its permissions and the space on the disk"
+        print(Problem(_typed(os.fsdecode(error.filename)), 1, "refused", message), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
