@@ -65,7 +65,7 @@ def complaints(entries: list[Entry], part: str = "") -> list[str]:
             lines.append(str(Problem(entry.source, 1, "unsorted-article", message)))
         elif part and entry.part != part and entry.status in ("updated", "unchanged"):
             where = f"chapters/{part}/"
-            message = f"is in part `{entry.part}` since it was converted; move it, with its pictures' folder, to {where}"
+            message = f"is in part `{entry.part}` already; move it there by hand, pictures too: {where}"
             lines.append(str(Problem(entry.chapter, 1, "other-part", message)))
     return lines
 
