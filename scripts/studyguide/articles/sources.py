@@ -113,7 +113,7 @@ def _read_as(
         case "html":
             from studyguide.articles.html import read_html
 
-            return [read_html(data, name, charset=charset, folder=folder)]
+            return [read_html(data, name, charset=charset, folder=folder, root=root)]
         case "notebook":
             from studyguide.articles.notebook import read_notebook
 

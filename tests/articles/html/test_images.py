@@ -37,6 +37,20 @@ def test_local_image_is_read_into_the_assets(tmp_path):
     assert article.assets == {sources[0]: b"png"}
 
 
+def test_image_of_a_site_is_found_below_its_root(tmp_path):
+    """A saved site names its pictures from its root or from the page; two of one name stay two."""
+    folder = tmp_path / "site" / "post"
+    (folder / "img").mkdir(parents=True)
+    (tmp_path / "site" / "img").mkdir()
+    for name, data in [("site/img/a.png", b"1"), ("site/post/img/b.png", b"2"), ("site/img/b.png", b"3")]:
+        (tmp_path / name).write_bytes(data)
+    body = "".join(f'<p><img src="{name}"></p>' for name in ("/img/a.png", "img/b.png", "../img/b.png"))
+    page = f"<html><body><article>{body}</article></body></html>".encode()
+    assets = read_html(page, "page", folder=folder, root=tmp_path / "site").assets
+    assert assets == {"img-a.png": b"1", "img-b.png": b"2", "other-img-b.png": b"3"}
+    assert read_html(page, "page", folder=folder).assets == {"img-b.png": b"2"}
+
+
 @pytest.mark.parametrize(
     "source",
     ["../secret.png", "/etc/passwd", "img/../../secret.png", "link.png", "a.txt", "file:///a.png", "\\..\\a.png"],

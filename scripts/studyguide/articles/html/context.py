@@ -17,7 +17,9 @@ class Context:
     typeset: bool = False
     """Whether a script of the page typesets TeX in its text."""
     folder: Path | None = None
-    """The only folder from which local images are read."""
+    """Where the page lies, for its images; without it none is read."""
+    root: Path | None = None
+    """The folder that no image is read outside of; `folder` if not given."""
     notes: Footnotes = field(default_factory=Footnotes)
     anchors: dict[str, str] = field(default_factory=dict)
     """Ids of the page, and the key of the heading in whose section each stands: links lead there."""

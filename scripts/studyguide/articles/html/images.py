@@ -62,18 +62,24 @@ def resolve(source: str, base: str) -> str:
     return source
 
 
-def read_local(source: str, folder: Path | None) -> tuple[str, bytes] | None:
-    """Name and bytes of an image file below `folder`; None for everything else, above all for paths out of it."""
+def read_local(source: str, folder: Path | None, root: Path | None = None) -> tuple[str, bytes] | None:
+    """Name and bytes of an image file, seen from `folder` or, as a site names its own, from `root`.
+
+    None for everything else, above all for paths out of `root`, which is `folder` if not given.
+    """
     if folder is None or not source or urlsplit(source).scheme or source.startswith(("//", "data:")):
         return None
     path = unquote(re.split(r"[?#]", source)[0])
     if "\0" in path or Path(path).suffix.lower() not in _SUFFIXES:
         return None
-    root = folder.resolve()
+    folder = folder.resolve()
+    root = root.resolve() if root else folder
     try:
-        file = (root / path.lstrip("/")).resolve()
-        if not file.is_relative_to(root) or not file.is_file() or file.stat().st_size > _LIMIT:
-            return None
-        return file.relative_to(root).as_posix().replace("/", "-").replace(" ", "-"), file.read_bytes()
+        for base in (folder, root):
+            file = (base / path.lstrip("/")).resolve()
+            if file.is_relative_to(root) and file.is_file() and file.stat().st_size <= _LIMIT:
+                near = file.relative_to(folder if file.is_relative_to(folder) else root)
+                return near.as_posix().replace("/", "-").replace(" ", "-"), file.read_bytes()
     except (OSError, ValueError):
-        return None
+        pass
+    return None

@@ -163,10 +163,11 @@ def _image(element: Element, page: Context) -> list[Token]:
     if source.startswith("data:"):
         page.lose(element, "images: the picture stands in the page itself and cannot be kept as a link")
         return [make.gap(alt or "图")]
-    local = images.read_local(source, page.folder)
+    local = images.read_local(source, page.folder, page.root)
     if local:
         name, data = local
-        page.assets[name] = data
+        while page.assets.setdefault(name, data) != data:
+            name = f"other-{name}"
         return [make.image(name, alt, element.get("title") or "")]
     resolved = images.resolve(source, page.url)
     if urlsplit(resolved).scheme not in ("", "http", "https"):

@@ -19,19 +19,22 @@ _PLACES = (*_HEADINGS, "a", "div", "section", "p", "li", "dt", "figure", "table"
 """Elements whose ids links lead to; the many spans of formulas and code are left out."""
 
 
-def read_html(data: bytes, source: str, *, charset: str = "", folder: Path | None = None) -> Article:
+def read_html(
+    data: bytes, source: str, *, charset: str = "", folder: Path | None = None, root: Path | None = None
+) -> Article:
     """The article of a saved page.
 
     Parameters: `source` is the path or address that messages and the report name; `charset` the one of the HTTP
-    header, if any; `folder` the only one from which images are read, into `Article.assets`. Nothing is fetched.
+    header, if any; `folder` is where the page lies, for its images (they go into `Article.assets`), and nothing outside
+    of `root` (`folder` if not given) is read. Nothing is fetched.
 
     Raises `ProblemError`: `not-text` for bytes that are no page.
     """
-    root = dom.parse(decode(data, source, charset))
-    head = page.read(root)
-    element = body.find(root)
+    document = dom.parse(decode(data, source, charset))
+    head = page.read(document)
+    element = body.find(document)
     body.clean(element)
-    context = Context(url=head.url, typeset=head.typeset, folder=folder)
+    context = Context(url=head.url, typeset=head.typeset, folder=folder, root=root)
     tokens = unrendered.read(element)
     if tokens is None:
         tokens = _read(element, context)
