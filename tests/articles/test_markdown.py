@@ -101,6 +101,18 @@ def test_local_images_below_the_folder_become_assets(tmp_path):
     assert render(article.tokens) == "![](b.png) ![说明](a.png) ![x](a.png)\n"
 
 
+def test_an_embedded_file_lies_anywhere_in_the_vault(tmp_path):
+    """Obsidian writes its bare name where that is the only one; of two nobody can say which is meant."""
+    image = b"\x89PNG\r\n\x1a\n"
+    for name in ("notes/a.md", "files/one.png", "files/two.png", "more/two.png", ".trash/gone.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(image + name.encode())
+    text = "![[one.png]] ![[two.png]] ![[gone.png]]\n"
+    article = read_markdown(text, "a.md", folder=tmp_path / "notes", root=tmp_path)
+    assert article.assets == {"one.png": image + b"files/one.png"}
+    assert len(article.losses) == 2
+
+
 @pytest.mark.parametrize("src", ["../secret.png", "/etc/passwd", "C:/secret.png", "link.png", "file:///etc/passwd"])
 def test_nothing_outside_the_folder_is_read(tmp_path, src):
     (tmp_path / "secret.png").write_bytes(PNG)

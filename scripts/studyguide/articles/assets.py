@@ -2,7 +2,9 @@
 
 import base64
 import binascii
+import os
 import re
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -89,7 +91,23 @@ class Assets:
                 outside = True
             elif candidate.is_file():
                 return candidate
+        # Obsidian embeds a file of the vault by its bare name, wherever it lies.
+        if not outside and "/" not in path and len(named := _files(root).get(path, [])) == 1:
+            return named[0]
         raise ValueError("outside of the article's folder" if outside else "no such file")
+
+
+@lru_cache(maxsize=4)
+def _files(root: Path) -> dict[str, list[Path]]:
+    """The files below `root` by name: none that is hidden or that a link leads out to."""
+    found: dict[str, list[Path]] = {}
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in names:
+            path = Path(folder, name)
+            if not name.startswith(".") and path.resolve().is_relative_to(root):
+                found.setdefault(name, []).append(path)
+    return found
 
 
 def _inline_data(src: str) -> bytes:
