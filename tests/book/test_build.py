@@ -7,6 +7,8 @@ from pathlib import Path
 
 from support import ROOT, copy_book
 
+from studyguide.book import checks, curriculum, new_chapter, toc
+
 
 def pages(book: Path) -> dict[str, bytes]:
     """Every built file that a reader loads, by its path."""
@@ -41,3 +43,27 @@ def test_page_offers_its_notebook(mini: Path):
     assert offered == ["../../notebooks/chapters/first/apple.ipynb", "../../notebooks/notebooks.zip"]
     assert all((folder / target).resolve().is_file() for target in offered)
     assert "ipynb" not in (folder / "pear.html").read_text(encoding="utf-8")
+
+
+def test_draft_of_a_planned_chapter_breaks_no_reference(mini: Path):
+    """Other chapters may name a term of a chapter that is begun but does not define it yet."""
+    new_chapter.create(mini, "first", "plum", "")
+    done = subprocess.run(
+        [sys.executable, ROOT / "scripts/build.py", "--quiet", "--book", mini],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stderr, done.returncode) == ("", 0)
+
+
+def test_committed_table_of_contents_is_fresh():
+    """`jupyter-book build .` in a fresh clone builds every chapter: the `_toc.yml` of the repository is up to date."""
+    plan = curriculum.load(ROOT)
+    text = toc.render(toc.arrange(toc.read_all(ROOT), plan), plan, toc.about_pages(ROOT))
+    assert (ROOT / "_toc.yml").read_text(encoding="utf-8") == text
+
+
+def test_committed_outputs_are_fresh():
+    """Every chapter of this book has the outputs that belong to its cells; the message says which has not, and why."""
+    assert [str(problem) for problem in checks.stale(toc.read_all(ROOT), ROOT)] == []

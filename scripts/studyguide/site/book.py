@@ -55,9 +55,9 @@ class Book:
 
     @cached_property
     def planned_terms(self) -> set[str]:
-        """Terms of chapters that are planned but not written."""
-        planned = (c for c in self.plan.chapters.values() if c.id not in self.chapters)
-        return {concept.zh for chapter in planned for concept in chapter.concepts}
+        """Terms of the plan that no chapter defines yet: their chapter is not written, or a draft."""
+        defined = {term for chapter in self.chapters.values() for term in chapter.concepts}
+        return {c.zh for planned in self.plan.chapters.values() for c in planned.concepts} - defined
 
     def chapter_at(self, docname: str) -> Chapter | None:
         """The chapter whose page is `docname`, or None for other pages."""
