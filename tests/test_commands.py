@@ -87,3 +87,12 @@ def test_command_enters_the_environment(tmp_path: Path):
     start += f"runpy.run_path({str(scripts / 'hello.py')!r}, run_name='__main__')"
     done = subprocess.run([*command, start], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "entered with word\n"), done.stderr
+
+
+@pytest.mark.parametrize("name", ["toc.py", "build.py", "execute.py", "convert.py"])
+def test_empty_book_is_not_this_book(name: str):
+    """`--book "$UNSET"` must not touch this book."""
+    command = [sys.executable, ROOT / "scripts" / name, "--book", "", *(["x.md"] if name == "convert.py" else [])]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert done.stderr.startswith("--book:1: no-folder ")

@@ -12,8 +12,12 @@ HERE = Path(__file__).resolve().parents[2]
 
 
 def book_folder(name: str | None) -> Path:
-    """The folder of the book: `name` if given, else this one."""
-    return Path(name) if name else HERE
+    """The folder of the book: `name` if given, else this one. Raises `ProblemError` if the name is empty."""
+    if name is None:
+        return HERE
+    if not name.strip():  # a shell variable that is not set, most likely
+        raise ProblemError.at("--book", 1, "no-folder", "the name is empty; name a folder, or leave --book out")
+    return Path(name)
 
 
 def near(path: Path) -> Path:
