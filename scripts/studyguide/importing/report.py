@@ -62,4 +62,4 @@ def summary(entries: list[Entry]) -> str:
     """How many articles had which fate, in one line."""
     counts = Counter(entry.status for entry in entries)
     named = ", ".join(f"{counts[status]} {status}" for status in STATUSES if counts[status])
-    return f"{len(entries)} articles: {named}" if entries else "no articles"
+    return f"{len(entries)} article{'s' * (len(entries) != 1)}: {named}" if entries else "no articles"
