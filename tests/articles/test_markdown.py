@@ -66,6 +66,36 @@ def test_front_matter(text, title, date, tags):
 
 
 @pytest.mark.parametrize(
+    ("text", "title", "loss"),
+    [
+        ("---\ndate: 2024-01-02\ntitle: [a\n---\n\n# 块表\n\n文", "块表", "3: front-matter: not valid YAML"),
+        ("---\ntitle: 块表: 分页\n---\n文", "块表: 分页", "2: front-matter: not valid YAML"),
+        ('---\ndate: 2024-01-02\ntitle: "块表\n---\n文', "块表", "3: front-matter: not valid YAML"),
+        ("---\ntitle: [笔记] 块表\n---\n文", "[笔记] 块表", "2: front-matter: not valid YAML"),
+        ("---\ntitle: 块表\ndate: 2024-13-45\n---\n文", "块表", "2: front-matter: not valid YAML"),
+        ("title: 块表: 分页\ndate: 2024-01-02\n---\n文", "块表: 分页", "1: front-matter: not valid YAML"),
+        ('+++\ndate = 2024-01-02\ntitle = "块表\n+++\n文', "块表", "3: front-matter: not valid TOML"),
+        ("+++\n???\n+++\n\n# 块表\n\n文", "块表", "2: front-matter: not valid TOML"),
+        ("---\ntitle: 块表\n\n# 分页\n\n文", "分页", "1: front-matter: the line that closes it is missing"),
+    ],
+    ids=["bracket", "colon", "quote", "brackets", "date", "bare", "toml", "toml of nothing", "unclosed"],
+)
+def test_broken_front_matter_is_a_loss(text, title, loss):
+    """It names the line; a title that is only the beginning of something is none."""
+    article = read(text)
+    assert article.title == title
+    assert [str(each).startswith(loss) for each in article.losses] == [True]
+
+
+def test_broken_front_matter_swallows_no_text():
+    """Without its closing line it would go on until a rule of the text."""
+    article = read("---\ntitle: 块表\ntags: [a\n\n第一段。\n\n---\n\n第二段。")
+    assert article.title == "块表"
+    assert "第一段" in article.text and "第二段" in article.text
+    assert [loss.line for loss in article.losses] == [3]
+
+
+@pytest.mark.parametrize(
     ("text", "source", "title"),
     [
         ("# 块表\n\n文\n\n## 节\n", "x.md", "块表"),

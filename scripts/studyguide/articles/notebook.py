@@ -55,7 +55,7 @@ def read_notebook(text: str, source: str, *, folder: Path | None = None, root: P
     bodies = [(number, [token for token in body if id(token) in kept]) for number, body in bodies]
     tokens = [token for number, body in bodies for token in reader.finish(number, body, anchors)]
     regularise(tokens)
-    losses = sorted(reader.losses)
+    losses = sorted([*(Loss(1, loss.what) for loss in front.losses), *reader.losses])
     return Article(
         source=source,
         kind="notebook",

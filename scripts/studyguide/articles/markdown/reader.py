@@ -36,7 +36,7 @@ def read_markdown(text: str, source: str, *, folder: Path | None, root: Path | N
     assets = Assets(folder, root, stem)
     tokens, more = convert(tokens, assets, anchors, lambda line: line + front.lines + 1)
     regularise(tokens)
-    losses = sorted(losses + more)
+    losses = sorted([*front.losses, *losses, *more])
     return Article(
         source=source,
         kind="markdown",
