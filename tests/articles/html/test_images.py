@@ -4,6 +4,8 @@ import pytest
 
 from studyguide.articles.html import read_html
 
+PNG = b"\x89PNG\r\n\x1a\n0000"
+
 
 def images(body, folder=None):
     data = f"<html><head><title>t</title></head><body><article>{body}</article></body></html>".encode()
@@ -32,9 +34,9 @@ def test_the_real_address_is_found_once(html):
 def test_local_image_is_read_into_the_assets(tmp_path):
     """A file below the folder becomes an asset that the token names."""
     (tmp_path / "img").mkdir()
-    (tmp_path / "img" / "a b.png").write_bytes(b"png")
+    (tmp_path / "img" / "a b.png").write_bytes(PNG)
     sources, article = images('<p><img src="img/a%20b.png?v=1"></p>', tmp_path)
-    assert article.assets == {sources[0]: b"png"}
+    assert article.assets == {sources[0]: PNG}
 
 
 def test_image_of_a_site_is_found_below_its_root(tmp_path):
@@ -42,13 +44,13 @@ def test_image_of_a_site_is_found_below_its_root(tmp_path):
     folder = tmp_path / "site" / "post"
     (folder / "img").mkdir(parents=True)
     (tmp_path / "site" / "img").mkdir()
-    for name, data in [("site/img/a.png", b"1"), ("site/post/img/b.png", b"2"), ("site/img/b.png", b"3")]:
+    for name, data in [("site/img/a.png", PNG), ("site/post/img/b.png", PNG + b"2"), ("site/img/b.png", PNG + b"3")]:
         (tmp_path / name).write_bytes(data)
     body = "".join(f'<p><img src="{name}"></p>' for name in ("/img/a.png", "img/b.png", "../img/b.png"))
     page = f"<html><body><article>{body}</article></body></html>".encode()
     assets = read_html(page, "page", folder=folder, root=tmp_path / "site").assets
-    assert assets == {"img-a.png": b"1", "img-b.png": b"2", "other-img-b.png": b"3"}
-    assert read_html(page, "page", folder=folder).assets == {"img-b.png": b"2"}
+    assert assets == {"img-a.png": PNG, "img-b.png": PNG + b"2", "other-img-b.png": PNG + b"3"}
+    assert read_html(page, "page", folder=folder).assets == {"img-b.png": PNG + b"2"}
 
 
 @pytest.mark.parametrize(
@@ -59,10 +61,37 @@ def test_nothing_outside_the_folder_is_read(tmp_path, source):
     """Neither dots nor links nor absolute paths lead out of the folder, and only pictures are read."""
     folder = tmp_path / "page"
     folder.mkdir()
-    (tmp_path / "secret.png").write_bytes(b"secret")
+    (tmp_path / "secret.png").write_bytes(PNG)
     (folder / "a.txt").write_bytes(b"secret")
     (folder / "link.png").symlink_to(tmp_path / "secret.png")
     assert images(f'<p><img src="{source}"></p>', folder)[1].assets == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("a.svg", b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'),
+        ("a.svg", b'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>'),
+        ("a.png", b'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>'),
+        ("a.png", b"<html>not found</html>"),
+    ],
+    ids=["script", "handler", "under another name", "no picture"],
+)
+def test_a_file_that_is_no_harmless_picture_is_a_visible_gap_and_a_loss(tmp_path, name, data):
+    """Whatever its name says."""
+    (tmp_path / name).write_bytes(data)
+    sources, article = images(f'<p>a</p>\n<p><img src="{name}" alt="图"></p>', tmp_path)
+    assert (sources, article.assets) == ([], {})
+    assert [str(loss) for loss in article.losses] == [f"2: images: {name} is left out: no image that may be shown"]
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"), [("640", "640.png"), ("a.webp", "a.png"), ("a.PNG", "a.PNG"), ("a.v2", "a.png")]
+)
+def test_a_picture_is_called_what_it_is(tmp_path, name, kept):
+    """Saved pages hold pictures without a suffix, and with a wrong one."""
+    (tmp_path / name).write_bytes(PNG)
+    assert images(f'<p>a<img src="{name}"></p>', tmp_path)[1].assets == {kept: PNG}
 
 
 def test_picture_inside_the_page_is_a_visible_gap_and_a_loss():

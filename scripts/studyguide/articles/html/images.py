@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
 
+from studyguide.articles.assets import MAX_BYTES, suffix_of
 from studyguide.articles.html.dom import Element
 
 _LAZY = [
@@ -22,8 +23,6 @@ _LAZY = [
 _PLACEHOLDER = re.compile(
     r"(?i)^(?:data:|about:|$)|/(?:loading|placeholder|blank|spacer|transparent|lazy|pixel|grey|1x1)[\w-]*\.\w+$"
 )
-_SUFFIXES = frozenset([".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp", ".bmp", ".avif"])
-_LIMIT = 20_000_000
 
 
 def address(element: Element) -> str:
@@ -65,21 +64,32 @@ def resolve(source: str, base: str) -> str:
 def read_local(source: str, folder: Path | None, root: Path | None = None) -> tuple[str, bytes] | None:
     """Name and bytes of an image file, seen from `folder` or, as a site names its own, from `root`.
 
-    None for everything else, above all for paths out of `root`, which is `folder` if not given.
+    None for everything else, above all for paths out of `root`, which is `folder` if not given. Raises `ValueError` if
+    the file is none that may be shown: what it is tells its content, whose suffix the name gets.
     """
     if folder is None or not source or urlsplit(source).scheme or source.startswith(("//", "data:")):
         return None
     path = unquote(re.split(r"[?#]", source)[0])
-    if "\0" in path or Path(path).suffix.lower() not in _SUFFIXES:
+    if "\0" in path:
         return None
     folder = folder.resolve()
     root = root.resolve() if root else folder
-    try:
-        for base in (folder, root):
+    for base in (folder, root):
+        try:
             file = (base / path.lstrip("/")).resolve()
-            if file.is_relative_to(root) and file.is_file() and file.stat().st_size <= _LIMIT:
-                near = file.relative_to(folder if file.is_relative_to(folder) else root)
-                return near.as_posix().replace("/", "-").replace(" ", "-"), file.read_bytes()
-    except (OSError, ValueError):
-        pass
+            if not file.is_relative_to(root) or not file.is_file():
+                continue
+            data = file.read_bytes() if file.stat().st_size <= MAX_BYTES else b""
+        except OSError:
+            continue
+        near = file.relative_to(folder if file.is_relative_to(folder) else root)
+        return _named(near.as_posix().replace("/", "-").replace(" ", "-"), data)
     return None
+
+
+def _named(name: str, data: bytes) -> tuple[str, bytes]:
+    suffix = suffix_of(data)
+    if not suffix:
+        raise ValueError("no image that may be shown")
+    own = Path(name).suffix.lower()
+    return (name if own.replace(".jpeg", ".jpg") == suffix else name.removesuffix(Path(name).suffix) + suffix), data

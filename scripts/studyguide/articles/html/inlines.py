@@ -163,7 +163,11 @@ def _image(element: Element, page: Context) -> list[Token]:
     if source.startswith("data:"):
         page.lose(element, "images: the picture stands in the page itself and cannot be kept as a link")
         return [make.gap(alt or "图")]
-    local = images.read_local(source, page.folder, page.root)
+    try:
+        local = images.read_local(source, page.folder, page.root)
+    except ValueError as reason:
+        page.lose(element, f"images: {source} is left out: {reason}")
+        return [make.gap(f"图片 {alt}".strip())]
     if local:
         name, data = local
         while page.assets.setdefault(name, data) != data:
