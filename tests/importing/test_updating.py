@@ -65,6 +65,17 @@ def test_what_cannot_be_merged_is_refused(tmp_path: Path, known: bool, code: str
     assert updating.update(tmp_path, PATH, mine, new, force=True) == ("updated", new)
 
 
+def test_a_conflict_names_its_line(tmp_path: Path):
+    """The first one's, in the chapter as it lies there and not as the merge would have made it."""
+    updating.keep_base(tmp_path, made(BODY))
+    mine = made(BODY).replace("第三段", "我的第三段")
+    new = made(BODY.replace("第一段。", "新的一段。\n\n又一段。").replace("三", "叁"))
+    with pytest.raises(ProblemError) as raised:
+        updating.update(tmp_path, PATH, mine, new, force=False)
+    [problem] = raised.value.problems
+    assert mine.split("\n")[problem.line - 1] == "我的第三段。"
+
+
 def test_bases_do_not_pile_up(tmp_path: Path):
     """Only what was written last is kept."""
     old, new = made(BODY), made(BODY + "\n第四段。\n")

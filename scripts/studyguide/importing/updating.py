@@ -1,5 +1,6 @@
 """What happens to a chapter that this tool wrote earlier: left alone, replaced, merged, or refused."""
 
+import difflib
 import hashlib
 import os
 import shutil
@@ -17,6 +18,8 @@ from studyguide.problem import ProblemError
 FOLDER = ".studyguide"
 """Below the book: the lock, what was written last (`base`), and what `--force` replaced (`backup`)."""
 
+_MARKER = 60
+"""How long the marks of a conflict are: no line of a chapter is mistaken for one."""
 _IGNORED = "lock\nbackup/\n"
 
 
@@ -37,22 +40,36 @@ def update(book: Path, path: Path, old: str, new: str, *, force: bool) -> tuple[
         message = "edited by hand, and what was written before it is gone; merge by hand, or replace it with --force"
         raise ProblemError.at(path, 1, "edited-chapter", message)
     merged = _merge(old, read_text(base), new)
-    if merged is None:
+    if isinstance(merged, int):
         message = "edited by hand where the article changed too; merge by hand, or replace it with --force"
-        raise ProblemError.at(path, 1, "merge-conflict", message)
+        raise ProblemError.at(path, merged, "merge-conflict", message)
     return "updated", merged
 
 
-def _merge(mine: str, base: str, theirs: str) -> str | None:
-    """Three-way merge by `git merge-file`; None on a conflict."""
+def _merge(mine: str, base: str, theirs: str) -> str | int:
+    """Three-way merge by `git merge-file`; the line of `mine` where the first conflict begins, if there is one."""
     with tempfile.TemporaryDirectory() as folder:
         files = []
         for name, content in (("mine", mine), ("base", base), ("theirs", theirs)):
             file = Path(folder, name)
             file.write_bytes(content.encode())
             files.append(str(file))
-        result = subprocess.run(["git", "merge-file", "--stdout", *files], capture_output=True, check=False)
-    return result.stdout.decode() if result.returncode == 0 else None
+        command = ["git", "merge-file", "--stdout", f"--marker-size={_MARKER}", *files]
+        result = subprocess.run(command, capture_output=True, check=False)
+    merged = result.stdout.decode()
+    return merged if result.returncode == 0 else _conflict(mine, merged)
+
+
+def _conflict(mine: str, merged: str) -> int:
+    """The line of `mine` where the first conflict in `merged` begins: changes merged before it may have moved it."""
+    before, _, after = merged.partition("<" * _MARKER)
+    here = before.count("\n")
+    lines = [*before.split("\n")[:-1], *after.partition("=" * _MARKER)[0].split("\n")[1:-1]]
+    matcher = difflib.SequenceMatcher(None, mine.split("\n"), lines, autojunk=False)
+    for tag, start, _, first, end in matcher.get_opcodes():
+        if first <= here < end:
+            return start + (here - first if tag == "equal" else 0) + 1
+    return min(here, mine.count("\n")) + 1
 
 
 def base_file(book: Path, text: str) -> Path:
