@@ -3,11 +3,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 TEST_FLAGS ?=
 
-.PHONY: book test serve execute verify chapter demo lint lock clean
+.PHONY: book offline test serve execute verify chapter demo lint lock clean
 
 book: .venv/book.stamp ## build the book into _build/html
 	@if [ -d articles ]; then $(BIN)/python scripts/convert.py articles; fi
 	@$(BIN)/python scripts/build.py --quiet
+
+offline: book ## the built book as one zip, _build/book.zip
+	@$(BIN)/python scripts/offline.py
 
 test: .venv/test.stamp ## everything that must hold
 	@$(BIN)/python -m pytest $(TEST_FLAGS)
