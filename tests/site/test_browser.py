@@ -120,3 +120,41 @@ def test_the_map_tells_the_way(site, tab):
     tab.locator(".map [data-id=linear-attention]").focus()
     assert "共 4 章" in tab.locator(".map-note").inner_text()
     assert tab.locator(".map [data-id].on").count() == 4
+
+
+def test_claims_sort_by_every_column(site, tab):
+    """By click and by keyboard; names by pinyin, values by their number, equal rows in the order they had."""
+
+    def column(n):
+        return tab.locator(f".sortable tbody td:nth-child({n})").all_inner_texts()
+
+    def head(name):
+        return tab.get_by_role("columnheader", name=name)
+
+    tab.goto((site / "chapters/about/claims.html").as_uri())
+    heads = tab.locator(".sortable th")
+    assert heads.all_inner_texts() == ["章节", "主张", "出处", "证据", "实测值", "设备与日期"]
+    assert heads.get_by_role("button").count() == 6 and tab.locator("[aria-sort]").count() == 0
+    book = ["存储：块与副本", "存储：块与副本", "混洗", "线性注意力：去掉 Softmax 之后"]
+    texts = column(2)
+    assert column(1) == book
+
+    head("主张").get_by_role("button").click()
+    assert [text[0] for text in column(2)] == ["代", "副", "混", "块"]  # dai, fu, hun, kuai
+    head("章节").get_by_role("button").focus()
+    tab.keyboard.press("Enter")
+    assert head("章节").get_attribute("aria-sort") == "ascending" and tab.locator("[aria-sort]").count() == 1
+    assert column(1) == book and column(2)[:2] == texts[:2]
+    tab.keyboard.press("Space")
+    assert head("章节").get_attribute("aria-sort") == "descending"
+    assert column(1) == book[::-1] and column(2)[2:] == texts[:2]
+    tab.keyboard.press("Enter")
+    assert (column(2), tab.locator("[aria-sort]").count()) == (texts, 0)
+
+    put = "t => document.querySelectorAll('.sortable tbody td:nth-child(5)').forEach((td, n) => td.textContent = t[n])"
+    tab.evaluate(put, ["10.5 倍", "", "9.25 倍", "−3 倍"])
+    head("实测值").get_by_role("button").click()
+    assert column(5) == ["−3 倍", "9.25 倍", "10.5 倍", ""]
+    head("实测值").get_by_role("button").click()
+    assert column(5) == ["10.5 倍", "9.25 倍", "−3 倍", ""]
+    assert tab.said == []

@@ -2,10 +2,15 @@
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import unquote, urlsplit
 
 import pytest
 from lxml import html
+
+from studyguide.book.chapter import Claim
+from studyguide.book.claims import Evidence
+from studyguide.site.pages import claim_table
 
 CHAPTER = "chapters/attention/linear-attention"
 
@@ -142,3 +147,11 @@ def test_a_changed_title_reaches_every_page_that_shows_it_and_a_bad_formula_is_a
 @pytest.mark.parametrize("name", ["studyguide.css", "studyguide.js", "search.js", "maths.woff2"])
 def test_static_files_are_small(site, name):
     assert (site / "_static" / name).stat().st_size < 72_000
+
+
+def test_claims_tell_device_and_date_in_a_column_of_their_own():
+    proof = Evidence(Claim("fast", "快两倍。", "lab"), "2.0 倍", "H200，2026-01-02")
+    book = SimpleNamespace(chapters={"pear": SimpleNamespace(id="pear")}, evidence=lambda chapter: [proof])
+    head, _, row = claim_table(book).splitlines()
+    assert head.split(" | ")[-3:] == ["证据", "实测值", "设备与日期 |"]
+    assert row.split(" | ")[-3:] == ["GPU 实测", "`` 2.0 倍 ``", "H200，2026-01-02 |"]

@@ -41,15 +41,15 @@ def articles(book: Book) -> str:
 
 
 def claim_table(book: Book) -> str:
-    """Markdown: every claim with its source, its evidence and the measured value."""
+    """Markdown: every claim with its source, its evidence, the measured value, and where and when for labs."""
     rows = []
     for chapter in book.chapters.values():
         for proof in book.evidence(chapter):
-            kind = EVIDENCE_NAMES[proof.claim.evidence] + (f"（{proof.where}）" if proof.where else "")
+            kind = EVIDENCE_NAMES[proof.claim.evidence]
             cite = f"{{cite}}`{proof.claim.cite}`" if proof.claim.cite else ""
             value = f"`` {proof.value} ``" if proof.value else ""
-            rows.append((f"{{chapter}}`{chapter.id}`", proof.claim.text, cite, kind, value))
-    return table(("章节", "主张", "出处", "证据", "实测值"), rows)
+            rows.append((f"{{chapter}}`{chapter.id}`", proof.claim.text, cite, kind, value, proof.where))
+    return table(("章节", "主张", "出处", "证据", "实测值", "设备与日期"), rows)
 
 
 def glossary(book: Book) -> str:
@@ -121,10 +121,18 @@ class ArticlesPage(_Page):
 
 
 class ClaimsPage(_Page):
-    """`{book-claims}`."""
+    """`{book-claims}`: a table that the page's script makes sortable."""
 
     def content_of(self, book: Book) -> str:
         return claim_table(book)
+
+    def run(self) -> list[nodes.Node]:
+        """The table with the class that the script looks for."""
+        made = super().run()
+        for node in made:
+            for found in node.findall(nodes.table):
+                found["classes"].append("sortable")
+        return made
 
 
 class GlossaryPage(_Page):

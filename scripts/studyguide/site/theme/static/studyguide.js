@@ -82,6 +82,38 @@
     reference.title = note.textContent.trim();
   }
 
+  // Tables to sort by a column: rising, falling, and back to the order of the book. Rows that are equal keep their
+  // order, so that two clicks sort by two columns; empty cells come last.
+  const collator = new Intl.Collator("zh", { numeric: true });
+  const text = (row, column) => row.cells[column].textContent.trim();
+  const number = (found) => parseFloat((/^[-−+]?\d[\d ,]*(\.\d+)?/.exec(found)?.[0] ?? "").replace("−", "-").replace(/[ ,]/g, ""));
+  const compare = (a, b) => {
+    const x = number(a), y = number(b);
+    if (isNaN(x) !== isNaN(y)) return isNaN(x) ? 1 : -1;
+    return (isNaN(x) ? 0 : x - y) || collator.compare(a, b);
+  };
+  for (const table of $$("table.sortable")) {
+    const body = table.tBodies[0], book = [...body.rows], heads = [...table.tHead.rows[0].cells];
+    const sort = (head) => {
+      const order = { none: "ascending", ascending: "descending", descending: "none" }[head.getAttribute("aria-sort") ?? "none"];
+      const column = head.cellIndex, sign = order === "descending" ? -1 : 1;
+      for (const other of heads) other.removeAttribute("aria-sort");
+      if (order !== "none") head.setAttribute("aria-sort", order);
+      body.append(...(order === "none" ? book : [...body.rows].sort((one, two) => {
+        const a = text(one, column), b = text(two, column);
+        return !a || !b ? !a - !b : sign * compare(a, b);
+      })));
+    };
+    for (const head of heads) {
+      const place = $("p", head) ?? head, button = document.createElement("button");
+      button.className = "sort";
+      button.type = "button";
+      button.append(...place.childNodes);
+      button.addEventListener("click", () => sort(head));
+      place.append(button);
+    }
+  }
+
   // What a link points at must not stay folded.
   const unfold = () => {
     const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
