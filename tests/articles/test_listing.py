@@ -90,6 +90,23 @@ def test_a_listing_is_told_by_its_shape(header):
     assert is_listing(header + TEXT.split("\n", 3)[3])
 
 
+def test_articles_that_were_cut_early_are_a_listing():
+    """Their lines are short; one that is cut is an article even if it is the first and the others are long."""
+    short = [
+        "概述 本文介绍一种降低显存占用的训练办法,它不保存全部激活值,显存降到 [Math] 而...",
+        "Dropout Dropout 是一种正则化方法,训练时随机丢掉一部分神经元,写成 [公式] 实现只要几行: [代码] 注意预测时...",
+        "背景 一个词表要同时照顾常用词与罕见词,还要让序列不至于太长,按词切分做不到…",
+        "向量数据库是保存文本向量的系统,供检索增强生成使用,是其中的一个环节。",
+    ]
+    text = "\n".join(["首页", "", "最近更新", *short, "1 2"])
+    assert max(map(len, short)) < 80
+    assert is_listing(text)
+    assert [article.line for article in read_listing(text, "x")] == [4, 5, 6, 7]
+    mixed = "\n".join(["首页", short[0], *TEXT.split("\n")[3:]])
+    assert is_listing(mixed)
+    assert read_listing(mixed, "x")[0].line == 2
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -98,8 +115,11 @@ def test_a_listing_is_told_by_its_shape(header):
         "# 标题\n\n" + "长" * 200 + "...\n\n" + "长" * 200 + "...\n",
         "\n\n".join("这是一篇普通的文章，它的每一段都写完了。" * 8 for _ in range(6)),
         "- " + "项" * 100 + "...\n- " + "项" * 100 + "...\n",
+        "\n".join("他望着窗外的雨，想起许多年前的那个下午，想起那时说过的话，想起所有的人……" for _ in range(4)),
+        "\n\n".join(["这是一段不长的文字，它的公式 [公式] 没有留下来，不过每一句话都写完了。"] * 4),
+        "\n".join(["正在加载...", "请稍候...", "还差一点...", "完成"]),
     ],
-    ids=["empty", "short", "markdown", "whole paragraphs", "list"],
+    ids=["empty", "short", "markdown", "whole paragraphs", "list", "trailing off", "placeholders", "short lines"],
 )
 def test_other_texts_are_no_listings(text):
     assert not is_listing(text)

@@ -115,6 +115,18 @@ def test_heading_levels_start_at_2_without_gaps():
     assert [token.tag for token in article.tokens if token.type == "heading_open"] == ["h2", "h3", "h2", "h3"]
 
 
+def test_placeholders_of_a_dump_are_gaps_and_losses():
+    """A text whose formulas and code are gone says so; links, code and extras in brackets stay what they are."""
+    article = read("显存降到 [Math]，写成:\n\n[公式]\n\n实现:\n\n[代码]\n\n用 `[公式]` 与 pkg[Math]、[公式](#a)。")
+    assert "降到 {gap}`公式`，写成:\n\n{gap}`公式`\n\n实现:\n\n{gap}`代码`\n\n用 `[公式]`" in render(article.tokens)
+    assert [str(loss) for loss in article.losses if "missing in the source" in loss.what] == [
+        "1: math: a formula is missing in the source, which has [Math]",
+        "3: math: a formula is missing in the source, which has [公式]",
+        "7: code: a code block is missing in the source, which has [代码]",
+    ]
+    assert count(article.tokens) == explained(article)
+
+
 def test_dollars_that_are_no_formulas_stay_dollars():
     article = read("价格 $5 到 $6，用 $HOME and $PATH，而 $x^2$ 与 $ y $ 是公式。")
     assert article.found["math"] == 2

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from itertools import islice, takewhile
 from typing import Literal
 
+from studyguide.articles.placeholders import PLACEHOLDER
 from studyguide.articles.titles import GENERIC
 
 HAN = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff〇々"
-PLACEHOLDER = re.compile(r"\[(?:Math|math|公式|代码)\]")
 BLOCKS = {"[公式]": "math", "[代码]": "code"}
 """Placeholders that stood on lines of their own."""
 

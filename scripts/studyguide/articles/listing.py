@@ -7,15 +7,19 @@ from markdown_it.token import Token
 
 from studyguide.articles import tokens
 from studyguide.articles.article import KINDS, Article, Loss
-from studyguide.articles.flattened import PLACEHOLDER, Block, restore
+from studyguide.articles.flattened import Block, restore
+from studyguide.articles.placeholders import PLACEHOLDER, marked, missing
 from studyguide.articles.titles import find_title
 
 _ELLIPSIS = re.compile(r"\s*(?:\.{3,}|…+)$")
+_CUT = re.compile(r"(?<![.…])(?:\.{3}|…)$")
+"""An ellipsis that a program wrote; authors let their sentences trail off with a double one."""
 _PAGES = re.compile(r"(?i)(?:[«<‹]|上一页|prev(?:ious)?)?\s*\d+(?:\s+(?:\d+|…|\.{3}))*\s*(?:[»>›]|下一页|next)?")
 _GLUED_PAGES = re.compile(r"(?<=[.…])\s*\d+(?:\s+\d+)+$")
 _MARKUP = re.compile(r"(?:#{1,6} |```|~~~|>|[-*+] |\||<[a-zA-Z!])")
-_GAPS = {"[公式]": ("公式", "math"), "[代码]": ("代码", "code")}
 _LONG = 80
+_SHORT = 30
+"""So long at least are articles that were cut early; headings are shorter."""
 _HEADER = 5
 
 
@@ -23,7 +27,8 @@ def is_listing(text: str) -> bool:
     """Whether a text is a listing dump, told by its shape alone.
 
     A few short lines, then hardly anything but long lines without markup, at least two of them and most ending in an
-    ellipsis, then perhaps the page numbers.
+    ellipsis, then perhaps the page numbers. Where articles were cut early their lines are not long: then there are at
+    least three, and three in four end in the ellipsis of a program.
     """
     entries = _entries(text)
     lines = [line for _, line in entries]
@@ -32,7 +37,10 @@ def is_listing(text: str) -> bool:
     long = sum(len(line) >= _LONG for line in lines)
     if len(lines) < 2 or len(header) > _HEADER or any(map(_MARKUP.match, header + lines)):
         return False
-    return cut * 2 > len(lines) and long * 5 >= len(lines) * 4
+    if cut * 2 > len(lines) and long * 5 >= len(lines) * 4:
+        return True
+    cut, long = sum(bool(_CUT.search(line)) for line in lines), sum(len(line) >= _SHORT for line in lines)
+    return len(lines) >= 3 and cut * 4 >= len(lines) * 3 and long * 5 >= len(lines) * 4
 
 
 def read_listing(text: str, source: str) -> list[Article]:
@@ -46,8 +54,13 @@ def _entries(text: str) -> list[tuple[int, str]]:
     lines = [(number, line) for number, line in lines if line]
     if lines and _PAGES.fullmatch(lines[-1][1]):
         lines.pop()
-    first = next((index for index, (_, line) in enumerate(lines) if len(line) >= _LONG), len(lines))
+    first = next((index for index, (_, line) in enumerate(lines) if _is_entry(line)), len(lines))
     return [(number, _GLUED_PAGES.sub("", line)) for number, line in lines[first:]]
+
+
+def _is_entry(line: str) -> bool:
+    """Whether a line is an article and not of the header."""
+    return len(line) >= _LONG or (len(line) >= _SHORT and bool(_CUT.search(_GLUED_PAGES.sub("", line))))
 
 
 def _article(line: str, source: str, number: int) -> Article:
@@ -58,7 +71,7 @@ def _article(line: str, source: str, number: int) -> Article:
     if title.is_heading:
         blocks = blocks[1:]
     stream = [token for block in blocks for token in _tokens(block)]
-    losses = [_missing(match[0], number) for match in PLACEHOLDER.finditer(body)]
+    losses = [Loss(number, missing(match[0])) for match in PLACEHOLDER.finditer(body)]
     if truncated:
         stream += _mark_of_truncation(stream)
         losses.append(Loss(number, "text: the source holds only the beginning of the article"))
@@ -88,34 +101,13 @@ def _sections(blocks: list[Block]) -> list[tuple[str, str]]:
 def _tokens(block: Block) -> list[Token]:
     match block.kind:
         case "heading":
-            return tokens.heading(2, _inline(block.text))
+            return tokens.heading(2, marked(block.text))
         case "bullets":
-            return tokens.bullet_list(tokens.paragraph(_inline(item), hidden=True) for item in block.items)
+            return tokens.bullet_list(tokens.paragraph(marked(item), hidden=True) for item in block.items)
         case "numbers":
-            return tokens.ordered_list(tokens.paragraph(_inline(item), hidden=True) for item in block.items)
+            return tokens.ordered_list(tokens.paragraph(marked(item), hidden=True) for item in block.items)
         case _:
-            return tokens.paragraph(_inline(block.text))
-
-
-def _inline(text: str) -> list[Token]:
-    children, end = [], 0
-    for match in PLACEHOLDER.finditer(text):
-        if text[end : match.start()]:
-            children.append(tokens.text(text[end : match.start()]))
-        children.append(tokens.gap(_gap(match[0])[0]))
-        end = match.end()
-    return [*children, tokens.text(text[end:])] if text[end:] else children
-
-
-def _gap(placeholder: str) -> tuple[str, str]:
-    """What the reader of the book sees for a placeholder, and the kind that it counts as."""
-    return _GAPS.get(placeholder, ("公式", "math"))
-
-
-def _missing(placeholder: str, number: int) -> Loss:
-    kind = _gap(placeholder)[1]
-    what = "code: a code block" if kind == "code" else "math: a formula"
-    return Loss(number, f"{what} is missing in the source, which has {placeholder}")
+            return tokens.paragraph(marked(block.text))
 
 
 def _mark_of_truncation(stream: list[Token]) -> list[Token]:

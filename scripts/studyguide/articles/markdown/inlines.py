@@ -10,6 +10,7 @@ from markdown_it.token import Token
 
 from studyguide.articles import tokens as make
 from studyguide.articles.assets import Assets
+from studyguide.articles.placeholders import IN_MARKDOWN, marked
 
 Lose = Callable[[str], None]
 """Called with what is lost, kind first."""
@@ -74,7 +75,8 @@ class Inlines:
                 inner, at = self._html(token, children, at, lose, linked)
                 out += inner
             elif token.type == "text":
-                out += [token] if linked else _autolinked(token)
+                for part in marked(token.content, IN_MARKDOWN, lose):
+                    out += [part] if linked or part.type == "gap" else _autolinked(part)
             elif token.type == "image":
                 out += self._image(
                     unquote(str(token.attrs["src"])), token.content, str(token.attrs.get("title", "")), lose
