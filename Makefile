@@ -2,8 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 TEST_FLAGS ?=
+SIZES ?= 35
 
-.PHONY: book offline test serve execute verify chapter demo lint lock clean
+.PHONY: book offline test serve execute verify chapter demo bench lint lock clean
 
 book: .venv/book.stamp ## build the book into _build/html
 	@if [ -d articles ]; then $(BIN)/python scripts/convert.py articles; fi
@@ -26,6 +27,9 @@ chapter: .venv/book.stamp ## a new chapter: make chapter PART=big-data ID=my-cha
 
 demo: .venv/book.stamp ## turn a handful of sample articles into a small guide
 	@$(BIN)/python scripts/demo.py
+
+bench: .venv/book.stamp ## build synthetic books with this and other tools: make bench SIZES=35,300
+	@$(BIN)/python scripts/bench.py --sizes $(SIZES)
 
 execute: .venv/run.stamp ## run the chapters whose outputs are stale
 	@$(BIN)/python scripts/execute.py
