@@ -140,3 +140,12 @@ def test_without_java_its_cells_keep_their_outputs(mini: Path, monkeypatch: pyte
     assert "190" in str(again.cells[1].outputs)
     assert again.metadata[outputs.META]["versions"] == {"pyspark": "4.0"}
     assert reason(mini) == ""
+
+
+def test_error_while_something_is_shown_fails_the_cell(mini: Path):
+    """IPython prints an error in the display of a value and calls the cell done; the run must not."""
+    shown = "class Broken:\n    def _repr_png_(self): raise RuntimeError('no glyph')\ndisplay(Broken())"
+    edit(mini, 'print(f"和为 {total}")', shown)
+    (problem,) = execution.execute(mini / APPLE, mini).problems
+    assert problem.code == "cell-failed"
+    assert "RuntimeError: no glyph" in problem.message

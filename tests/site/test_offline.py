@@ -67,6 +67,7 @@ def test_unpacked_it_reads_and_searches_without_a_server(copied: Path, tmp_path:
         tab.on("requestfailed", lambda request: failed.append(request.url))
         tab.on("request", lambda request: asked.append(request.url))
         tab.goto((tmp_path / "away" / "book" / "index.html").as_uri())
+        tab.wait_for_url("**/chapters/index.html")  # the entry leads there; going on sooner would cut it off
         tab.goto((tmp_path / "away" / "book" / "search.html").as_uri() + "?q=注意力")
         tab.locator("#search-results a").first.click()
         tab.locator("h1").first.wait_for()

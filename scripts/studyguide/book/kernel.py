@@ -73,6 +73,9 @@ def run(path: Path, cells: list[Cell], *, perturb: bool) -> tuple[dict[int, list
             current = cells[position - 1] if 0 < position <= len(cells) else None
             try:
                 client.execute_cell(node, position)
+                if any(output.output_type == "error" for output in node.outputs):
+                    # IPython only prints what is raised while a figure is shown, and calls the cell done.
+                    raise CellExecutionError.from_cell_and_msg(node, _shown_error(node))
             except CellExecutionError as error:
                 line = _failing_line(node)
                 raise CellFailed(
@@ -85,6 +88,11 @@ def run(path: Path, cells: list[Cell], *, perturb: bool) -> tuple[dict[int, list
                 raise CellFailed(current, 0, summary, "") from None
     facts = json.loads(book.cells[-1].outputs[0].text)
     return {c.number: node.outputs for c, node in zip(cells, book.cells[1:-1], strict=True)}, facts
+
+
+def _shown_error(node) -> dict:
+    error = next(output for output in node.outputs if output.output_type == "error")
+    return {"ename": error.ename, "evalue": error.evalue, "traceback": error.traceback}
 
 
 def _perturbed(cell: Cell) -> str:
