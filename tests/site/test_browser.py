@@ -99,8 +99,11 @@ def test_the_dialog_by_keyboard(site, tab):
 def test_dark_stays_dark(site, tab):
     tab.goto((site / CHAPTER).as_uri())
     tab.click(".theme-switch")
-    tab.wait_for_timeout(300)  # file:// pages share their storage between processes, a moment later
-    tab.goto((site / "chapters/data/store.html").as_uri())
+    for _ in range(40):  # file:// pages share their storage between processes, a moment later
+        tab.wait_for_timeout(250)
+        tab.goto((site / "chapters/data/store.html").as_uri())
+        if tab.evaluate("document.documentElement.dataset.theme"):
+            break
     assert tab.evaluate("document.documentElement.dataset.theme") == "dark"
 
 
@@ -108,7 +111,7 @@ def test_progress_and_resume(site, tab):
     tab.goto((site / CHAPTER).as_uri())
     tab.click(".done button")
     tab.goto((site / CHAPTER).as_uri() + "#shi-xian")
-    tab.wait_for_timeout(300)
+    tab.wait_for_timeout(2000)
     tab.goto((site / "chapters/index.html").as_uri())
     assert tab.locator(".resume a").get_attribute("href").endswith("linear-attention.html#shi-xian")
     assert "读完 1 章" in tab.locator(".progress-count").inner_text()
