@@ -277,13 +277,17 @@ def times_ms(
 
 
 def in_graph(work: Callable[[], object], calls: int, device: str) -> Callable[[], object]:
-    """So many calls of a work as one; on a GPU captured in a CUDA graph, so that the host launches them at once."""
+    """So many calls of a work as one; on a GPU captured in a CUDA graph, so that the host launches them at once.
+
+    The work is done once before, everywhere: what would fail in a capture fails on a CPU, too.
+    """
 
     def run():
         for _ in range(calls):
             work()
 
     if device == "cpu":
+        run()
         return run
     aside = torch.cuda.Stream()  # libraries set themselves up here, outside the capture
     aside.wait_stream(torch.cuda.current_stream())

@@ -70,8 +70,10 @@ def summarise(lab: Lab, shape: Shape) -> None:
         held, predicted = (significant(mib * 2**20 / shape.parameters()) for mib in bytes_of)
         lab.add("states", {"recipe": name, "bytes_per_parameter": held, "predicted": predicted})
         slope = {"recipe": name, "mib_per_token": None, "predicted": None}
-        if len(rows) > 1:
-            low, high = rows[-2:]
+        high = rows[-1]
+        fewer = [row for row in rows if row["batch"] * row["n"] < high["batch"] * high["n"]]
+        if fewer:
+            low = fewer[-1]
             more = high["batch"] * high["n"] - low["batch"] * low["n"]
             grown = high["peak_mib"] and high["peak_mib"] - low["peak_mib"]
             expected = high["predicted_mib"]["peak"] - low["predicted_mib"]["peak"]
