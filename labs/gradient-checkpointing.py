@@ -194,7 +194,7 @@ def measure_core(lab: Lab, shape: Shape) -> None:
 
 
 def measure_batch(lab: Lab, shape: Shape) -> None:
-    """The largest batch: guessed from the memory of two smaller ones, then tried around the guess."""
+    """The largest batch: guessed from the memory of two smaller ones, then tried around the guess; null on a CPU."""
     room = lab.results["device"]["memory_mib"]
 
     def peak(variant: str, every: int | None, batch: int) -> dict:
@@ -202,18 +202,20 @@ def measure_batch(lab: Lab, shape: Shape) -> None:
         return attempt(peak_mib, functools.partial(step, layers, variant, every, x), lab.device)
 
     for variant, every in [("none", None), ("products", None), ("segments", 1)]:
+        row = {"variant": variant, "every": every, "fits": None, "fails": None, "peak_mib": None}
+        if lab.device == "cpu":
+            lab.add("batch", row)
+            continue
         small, large = (peak(variant, every, size * shape.batch)["peak_mib"] for size in (1, 3))
         guess = shape.batch * (3 + 2 * (room - large) / (large - small))
-        fits, fails = None, None
         for share in (1.02, 0.99, 0.97, 0.95, 0.9, 0.8):
             batch = int(guess * share)
             found = peak(variant, every, batch)
             if not found["failed"]:
-                fits = batch
+                row |= {"fits": batch, "peak_mib": found["peak_mib"]}
                 break
-            fails = batch
-        lab.add("batch", {"variant": variant, "every": every, "fits": fits, "fails": fails,
-                          "peak_mib": found.get("peak_mib")})  # fmt: skip
+            row["fails"] = batch
+        lab.add("batch", row)
 
 
 def main(argv: list[str] | None = None) -> dict:
@@ -228,8 +230,7 @@ def main(argv: list[str] | None = None) -> dict:
         measure_chain(lab, *chain)
         measure_stack(lab, stack)
         measure_core(lab, core)
-        if lab.device == "cuda":
-            measure_batch(lab, stack)
+        measure_batch(lab, stack)
     return lab.results
 
 
