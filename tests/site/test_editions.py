@@ -1,5 +1,6 @@
 """The whole book as an EPUB and as a PDF."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -125,10 +126,10 @@ def test_epub_of_the_same_pages_has_the_same_bytes(site: Path):
 
 
 def test_epubcheck_finds_nothing(archive: zipfile.ZipFile):
-    """Where the validator is installed; its answer for the real book is in the commit that made this."""
-    found = Path("/usr/bin/epubcheck")
-    if not found.exists() or shutil.which("java") is None:
-        pytest.skip("not run: no validator; apt-get install epubcheck")
+    """Debian's validator; without it the test is reported as not run, with CI=true as failed."""
+    found = shutil.which("epubcheck")
+    if found is None:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("not run: apt-get install epubcheck")
     done = subprocess.run(["java", "-jar", found, archive.filename], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
