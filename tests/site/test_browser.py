@@ -34,6 +34,21 @@ def test_every_page_is_quiet_and_fits(site, tab, width):
     assert not [address for address in tab.asked if not address.startswith(("file:", "data:"))]
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_shuts_a_reader_out(site, chromium, scheme):
+    """axe-core finds no violation on any page, with everything unfolded."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    context = chromium.new_context(color_scheme=scheme, bypass_csp=True)  # axe is no script of the page's own
+    tab, axe = context.new_page(), Axe()
+    for path in pages(site):
+        tab.goto(path.as_uri())
+        tab.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+        found = axe.run(tab, options={"resultTypes": ["violations"]})
+        assert found.violations_count == 0, f"{path}\n{found.generate_report()}"
+    context.close()
+
+
 def test_formulas_have_the_font_and_need_no_script(site, chromium):
     context = chromium.new_context(java_script_enabled=False)
     tab = context.new_page()
