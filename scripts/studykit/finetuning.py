@@ -65,7 +65,7 @@ def trained(model: nn.Module) -> list[nn.Parameter]:
 
 
 def tune(model: nn.Module, rate: float, steps: int = STEPS, seed: int = 0) -> list[float]:
-    """Train what is not frozen with AdamW, ten steps of warm-up, then a straight line to zero; the loss of each step."""
+    """Train what is not frozen: AdamW, ten steps of warm-up, then a straight line to zero. The loss of each step."""
     parameters, losses = trained(model), []
     optimizer = torch.optim.AdamW(parameters, betas=(0.9, 0.98), weight_decay=0.0)
     for step, window in enumerate(windows(steps, seed)):
