@@ -171,7 +171,7 @@ class Decoder:
 
     @torch.no_grad()
     def capture(self) -> None:
-        """Make `replay`: one step, as a CUDA graph where there is one. Amid the slots, so that a draft can look back."""
+        """Make `replay`: one step, as a CUDA graph where there is one; amid the slots, so a draft can look back."""
         self.start.fill_(self.target.slots // 2)
         self.replay = in_graph(torch.no_grad()(self.step), 1, self.device)
 
