@@ -127,6 +127,26 @@ def test_matching_keeps_the_law(torch, guessing):
     assert (counts / 4000 - p[0]).abs().max() < 0.03
 
 
+@pytest.mark.parametrize("lossless", [True, False])
+def test_sampled_text_keeps_the_models_law(torch, gpt, guessing, lossless):
+    """The whole loop: points drawn where the tokens lie in the model's own distributions are spread evenly."""
+    stats = pytest.importorskip("scipy.stats")
+    model = gpt.load("target")
+    heads, tree = guessing.learn(model, steps=30, rows=16)[0], guessing.cartesian(4, 2, 1)
+    generator, points, kept = torch.Generator().manual_seed(0), [], 0
+    choose = guessing.match if lossless else guessing.typical()
+    for _ in range(2):
+        run = guessing.decode(model, heads, tree, TEXT, 200, guessing.plain, generator, choose)
+        ids, kept = gpt.tokenizer.encode(run.text), kept + sum(run.rounds) - len(run.rounds)
+        with torch.no_grad():
+            p = model(ids[None])[0, len(TEXT) - 1 : -1].double().softmax(-1)
+        own = p.gather(-1, ids[len(TEXT) :, None])
+        points.append((p * (p > own)).sum(-1, keepdim=True) + own * torch.rand(own.shape, generator=generator))
+    counts = torch.histc(torch.cat(points), 10, 0, 1)
+    assert kept > 50
+    assert bool(stats.chisquare(counts.numpy()).pvalue > 1e-3) == lossless
+
+
 def test_typical_acceptance_keeps_the_longest_path(torch, guessing):
     p = torch.full((4, 5), 0.2)  # entropy ln 5: the bar is 0.06
     tree = guessing.Tree([(0,), (1,), (1, 0)])
